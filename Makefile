@@ -1,0 +1,71 @@
+# Everything from a fresh machine with make and Python 3.9, 3.10 or 3.11:
+#   make train    trains the quick-start agent into $(WORKDIR)
+#   make test     checks the style, then runs the tests
+#   make lint     checks the style;  make format  applies it
+#   make clean    removes what the other targets created, runs excepted
+#
+# Settings, as in `make train PYTHON=/opt/python3.10/bin/python3`:
+#   PYTHON   the interpreter to build .venv with (only while there is none)
+#   EXTRAS   what to install; on a machine with an NVIDIA GPU name gpu for cpu
+#   WORKDIR  where a training run lives; the same one again goes on with the run
+
+WORKDIR ?= runs/quickstart
+EXTRAS ?= cpu,reverb,bsuite,dev
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed-$(EXTRAS)
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.11 python3.10 python3.9 python3)
+SOURCES = $(wildcard r2i_tf launch configs tests benchmarks setup.py)
+# A candidate is run, not just looked up: there are launchers, such as pyenv's,
+# that exist for versions that do not. Debian packs venv and ensurepip apart.
+SUITABLE := import sys, venv, ensurepip; \
+  sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
+
+.PHONY: train test lint format clean
+.DELETE_ON_ERROR:
+
+train: $(INSTALLED)
+	$(VENV)/bin/python launch/train.py --config=configs/quickstart.py \
+	  --workdir="$(WORKDIR)"
+
+test: lint
+	$(VENV)/bin/python -m pytest -n 2 tests
+
+lint: $(INSTALLED)
+	$(VENV)/bin/python -m pyink --check $(SOURCES) || \
+	  { echo 'The files above are not formatted: run `make format`.'; exit 1; }
+	$(VENV)/bin/python -m ruff check $(SOURCES)
+
+format: $(INSTALLED)
+	$(VENV)/bin/python -m ruff check --fix-only --quiet $(SOURCES)
+	$(VENV)/bin/python -m pyink --quiet $(SOURCES)
+
+# The stamp goes first and comes back last, so that an install which was
+# interrupted is taken up again.
+$(INSTALLED): setup.py constraints.txt
+	@rm -f $(VENV)/.installed-*
+	@python=; \
+	if ! $(VENV)/bin/python -c '$(SUITABLE)' >/dev/null 2>&1; then \
+	  for candidate in $(CANDIDATES); do \
+	    if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then \
+	      python="$$candidate"; break; \
+	    fi; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo 'r2i_tf needs Python 3.9, 3.10 or 3.11 with its venv module and' \
+	      'found none that runs under the names' $(CANDIDATES)': install one' \
+	      'or name it, as in `make train PYTHON=/path/to/python3.11`.' >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Creating $(VENV) with $$python."; \
+	  "$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@echo 'Installing; this takes a minute or two.'
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache
+	find r2i_tf launch configs tests benchmarks -name __pycache__ -prune \
+	  -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,6 @@
+"""The agent and its policy, as TF-Agents knows them."""
+
+from r2i_tf.agents.r2i_agent import R2IAgent
+from r2i_tf.agents.r2i_policy import R2IPolicy
+
+__all__ = ['R2IAgent', 'R2IPolicy']

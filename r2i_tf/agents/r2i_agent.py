@@ -1,0 +1,343 @@
+"""R2I as a TF-Agents agent: the wiring of world model and behaviour."""
+
+from typing import Dict, Optional, Tuple
+
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory as trajectory_lib
+from tf_agents.typing import types
+
+from r2i_tf import config as agent_config
+from r2i_tf.agents import experience as experience_lib
+from r2i_tf.agents import optimizer as optimizer_lib
+from r2i_tf.agents import r2i_policy
+from r2i_tf.behavior import ActorCritic
+from r2i_tf.behavior import Outcome
+from r2i_tf.behavior import actions as actions_lib
+from r2i_tf.environments import specs
+from r2i_tf.world_model import Experience
+from r2i_tf.world_model import State
+from r2i_tf.world_model import WorldModel
+
+
+class R2IAgent(tf_agent.TFAgent):
+  """Recall to Imagine (arXiv 2403.04253).
+
+  `train` takes trajectories [B, T] of any T >= 2, which may run across episode
+  ends, and returns a `LossInfo` whose `extra` is a flat dict of float32
+  scalars. On one replica the train step is one XLA program; under a strategy
+  of several, gradients are averaged and return percentiles are taken over all
+  replicas. A step whose gradients are not finite changes no variable but the
+  step counter; `extra['train/refused']` is 1 for it.
+  """
+
+  def __init__(
+      self,
+      time_step_spec: ts.TimeStep,
+      action_spec: types.NestedTensorSpec,
+      config: Optional[agent_config.R2IConfig] = None,
+      seed: int = 0,
+      train_step_counter: Optional[tf.Variable] = None,
+      name: str = 'R2IAgent',
+  ):
+    """Creates the agent and all of its variables.
+
+    Args:
+      time_step_spec: Tensor specs of the environment's time steps; observations
+        may be nested.
+      action_spec: One bounded tensor spec: integers of rank 0 or 1, or floats.
+      config: The hyperparameters; None for the paper's.
+      seed: Seed of every random draw of the train steps.
+      train_step_counter: Counts the train steps; None for the global step.
+      name: Name of the agent.
+
+    Raises:
+      UnsupportedSpecError: A spec is one that R2I cannot take.
+    """
+    specs.check_specs(time_step_spec, action_spec)
+    config = config or agent_config.R2IConfig()
+    self._config = config
+    self._seed = seed
+    dtype = config.precision.value
+    dtype = tf.keras.mixed_precision.Policy(dtype)
+    actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
+    self._world_model = WorldModel(
+        time_step_spec.observation, actions.size, config.world_model, dtype
+    )
+    features = r2i_policy.policy_features(
+        self._world_model.initial_state(1), config.behavior.policy_input
+    )
+    self._behavior = ActorCritic(
+        actions,
+        features.shape[-1],
+        config.behavior,
+        config.world_model.bins,
+        dtype,
+    )
+    self._create_optimizers()
+    self._compiled_step = tf.function(
+        self._train_step, jit_compile=True, autograph=False
+    )
+
+    def policy(greedy):
+      return r2i_policy.R2IPolicy(
+          time_step_spec,
+          action_spec,
+          self._world_model,
+          self._behavior,
+          config.behavior.policy_input,
+          greedy=greedy,
+      )
+
+    super().__init__(
+        time_step_spec,
+        action_spec,
+        policy(greedy=True),
+        policy(greedy=False),
+        train_sequence_length=None,
+        train_step_counter=train_step_counter,
+    )
+    tf.Module.__init__(self, name=name)
+
+  @property
+  def world_model(self) -> WorldModel:
+    """The world model."""
+    return self._world_model
+
+  @property
+  def behavior(self) -> ActorCritic:
+    """Actor and critic."""
+    return self._behavior
+
+  def _create_optimizers(self) -> None:
+    config = self._config
+    world, actor, critic = (
+        config.world_model_optimizer,
+        config.actor_optimizer,
+        config.critic_optimizer,
+    )
+    # (optimizer config, [(variables, learning rate, weight decay)])
+    groups = {
+        'world_model': (
+            world,
+            self._world_model.other_variables,
+            world.learning_rate,
+            world.weight_decay,
+        ),
+        'ssm': (
+            world,
+            self._world_model.ssm_variables,
+            config.ssm_learning_rate,
+            0.0,
+        ),
+        'actor': (
+            actor,
+            self._behavior.actor_variables,
+            actor.learning_rate,
+            actor.weight_decay,
+        ),
+        'critic': (
+            critic,
+            self._behavior.critic_variables,
+            critic.learning_rate,
+            critic.weight_decay,
+        ),
+    }
+    self._optimizers, self._variables_of = {}, {}
+    for name, (group, variables, rate, decay) in groups.items():
+      if not variables:
+        continue
+      optimizer = optimizer_lib.GuardedAdam(group, rate, decay, f'{name}_adam')
+      optimizer.build(variables)
+      self._optimizers[name] = optimizer
+      self._variables_of[name] = variables
+
+  # TF-Agents' hooks ----------------------------------------------------------
+
+  def _initialize(self):
+    pass
+
+  def _loss(self, experience, weights=None, training=False):
+    del training  # Nothing here behaves differently in training.
+    seed = self._step_seed(self.train_step_counter)
+    loss, _, metrics = self._world_model_loss(experience, weights, seed)
+    return tf_agent.LossInfo(loss, metrics)
+
+  def _train(self, experience, weights=None):
+    # Several replicas exchange gradients within the step, which only the
+    # strategy can compile.
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    train_step = self._compiled_step if replicas == 1 else self._train_step
+    loss, extra = train_step(
+        experience, weights, tf.cast(self.train_step_counter, tf.int32)
+    )
+    self.train_step_counter.assign_add(1)
+    return tf_agent.LossInfo(loss, extra)
+
+  # The train step ------------------------------------------------------------
+
+  def _train_step(
+      self,
+      trajectory: trajectory_lib.Trajectory,
+      weights: Optional[tf.Tensor],
+      step: tf.Tensor,
+  ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
+    """Learns from one batch; see the class. Everything in it is one program."""
+    world_seed, behavior_seed = _split(self._step_seed(step))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      variables = self._watch(tape, 'world_model', 'ssm')
+      world_loss, (experience, states), metrics = self._world_model_loss(
+          trajectory, weights, world_seed
+      )
+    gradients = dict(
+        zip(('world_model', 'ssm'), _gradients(tape, world_loss, variables))
+    )
+    start, terminal, is_valid = self._starts(experience, states)
+    with tf.GradientTape(
+        persistent=True, watch_accessed_variables=False
+    ) as tape:
+      variables = self._watch(tape, 'actor', 'critic')
+      outcome = self._imagine(start, terminal, is_valid, behavior_seed)
+      losses = self._behavior.losses(outcome, _gather)
+    for name, loss in (('actor', losses.actor), ('critic', losses.critic)):
+      gradients[name] = tape.gradient(
+          loss,
+          self._variables_of[name],
+          unconnected_gradients=tf.UnconnectedGradients.ZERO,
+      )
+    del tape
+    finite, norms = self._apply(gradients)
+    self._behavior.normalizer.assign(losses.percentiles, finite)
+    self._behavior.update_slow_critic(finite)
+    metrics = {**metrics, **losses.metrics, **norms}
+    metrics['train/refused'] = 1 - tf.cast(finite, tf.float32)
+    return world_loss + losses.actor + losses.critic, metrics
+
+  def _world_model_loss(self, trajectory, weights, seed):
+    experience = experience_lib.from_trajectory(
+        trajectory, self._behavior.actions.encode
+    )
+    loss, states, metrics = self._world_model.loss(experience, seed, weights)
+    return loss, (experience, states), metrics
+
+  def _starts(
+      self, experience: Experience, states: State
+  ) -> Tuple[State, tf.Tensor, tf.Tensor]:
+    """Returns all states as imagination starts [N], and their flags."""
+    flags = (experience.terminal, experience.is_valid)
+    picked = tf.nest.map_structure(tf.stop_gradient, (states, flags))
+    count = self._config.behavior.starts_per_sequence
+    length = experience.terminal.shape[1]
+    if count is not None and count < length:
+      stride = length // count
+      picked = tf.nest.map_structure(
+          lambda x: x[:, stride - 1 :: stride][:, :count], picked
+      )
+    states, (terminal, is_valid) = tf.nest.map_structure(
+        lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), picked
+    )
+    return states, terminal, is_valid
+
+  def _imagine(self, start, terminal, is_valid, seed) -> Outcome:
+    def features(state):
+      return r2i_policy.policy_features(
+          state, self._config.behavior.policy_input
+      )
+
+    imagined = self._world_model.imagine(
+        start,
+        lambda state, seed: self._behavior.act(features(state), seed),
+        self._config.behavior.horizon,
+        seed,
+    )
+    heads = self._world_model.features(imagined.state)
+    continuation = self._world_model.continuation(heads).mean()
+    known = 1 - tf.cast(terminal, tf.float32)
+    continuation = tf.concat([known[tf.newaxis], continuation[1:]], 0)
+    return Outcome(
+        features=features(imagined.state),
+        action=imagined.action,
+        reward=self._world_model.reward(heads).mean(),
+        continuation=continuation,
+        is_valid=is_valid,
+    )
+
+  def _apply(self, gradients) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
+    """Clips and applies all gradients, or none of them.
+
+    Returns:
+      Whether they were applied, bool scalar, and their norms.
+    """
+    gradients = _mean_over_replicas(gradients)
+    config = self._config
+    clips = (
+        ('world_model', ('world_model', 'ssm'), config.world_model_optimizer),
+        ('actor', ('actor',), config.actor_optimizer),
+        ('critic', ('critic',), config.critic_optimizer),
+    )
+    clipped, norms = {}, {}
+    for name, groups, group_config in clips:
+      parts = [gradients[group] for group in groups]
+      flat, norm = tf.clip_by_global_norm(
+          tf.nest.flatten(parts), group_config.clip_norm
+      )
+      clipped.update(zip(groups, tf.nest.pack_sequence_as(parts, flat)))
+      norms[f'{name}/gradient_norm'] = norm
+    finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(norms.values()))))
+    for name, optimizer in self._optimizers.items():
+      # One group that is not finite makes all of them NaN, and so refused.
+      group = [tf.where(finite, g, float('nan')) for g in clipped[name]]
+      optimizer.apply_gradients(
+          zip(group, self._variables_of[name]),
+          skip_gradients_aggregation=True,
+      )
+      optimizer.withdraw_step(~finite)
+    return finite, norms
+
+  def _watch(self, tape: tf.GradientTape, *groups: str):
+    variables = [list(self._variables_of.get(group, ())) for group in groups]
+    tape.watch(tf.nest.flatten(variables))
+    return variables
+
+  def _step_seed(self, step: tf.Tensor) -> tf.Tensor:
+    """Returns the stateless seed of a train step on this replica, int32 [2]."""
+    seed = tf.stack(
+        [tf.constant(self._seed, tf.int32), tf.cast(step, tf.int32)]
+    )
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+      return seed
+    return tf.random.experimental.stateless_fold_in(
+        seed, tf.cast(context.replica_id_in_sync_group, tf.int32)
+    )
+
+
+def _split(seed: tf.Tensor):
+  return tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+
+
+def _gradients(tape, loss, variables):
+  return tape.gradient(
+      loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+  )
+
+
+def _gather(x: tf.Tensor) -> tf.Tensor:
+  """Returns the vectors of all replicas end to end."""
+  context = tf.distribute.get_replica_context()
+  if context.num_replicas_in_sync == 1:
+    return x
+  if x.dtype == tf.bool:
+    return tf.cast(context.all_gather(tf.cast(x, tf.int32), axis=0), tf.bool)
+  return context.all_gather(x, axis=0)
+
+
+def _mean_over_replicas(gradients):
+  context = tf.distribute.get_replica_context()
+  if context.num_replicas_in_sync == 1:
+    return gradients
+  flat = context.all_reduce(
+      tf.distribute.ReduceOp.MEAN, tf.nest.flatten(gradients)
+  )
+  return tf.nest.pack_sequence_as(gradients, flat)

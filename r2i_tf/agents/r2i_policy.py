@@ -1,0 +1,136 @@
+"""The policy of R2I for TF-Agents: observe one step, then act."""
+
+from typing import Optional
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
+from tf_agents.typing import types
+
+from r2i_tf import config as agent_config
+from r2i_tf.behavior import ActorCritic
+from r2i_tf.world_model import State
+from r2i_tf.world_model import WorldModel
+
+
+def policy_features(
+    state: State, policy_input: agent_config.PolicyInput
+) -> tf.Tensor:
+  """What actor and critic see of a state.
+
+  Args:
+    state: Batch axes [...]; all of them static or one dynamic axis in front.
+    policy_input: The parts beside the latent.
+
+  Returns:
+    float32 [..., F].
+  """
+  rank = state.latent.shape.rank - 1
+  parts = [state.latent]
+  if policy_input is not agent_config.PolicyInput.HIDDEN:
+    parts.append(state.output)
+  if policy_input is not agent_config.PolicyInput.OUTPUT:
+    size = state.hidden.shape[rank:].num_elements()
+    shape = tf.concat([tf.shape(state.hidden)[:rank], [size]], 0)
+    hidden = tf.reshape(state.hidden, shape)
+    hidden.set_shape([*state.hidden.shape[:rank], size])
+    parts.append(hidden)
+  return tf.concat(parts, -1)
+
+
+class R2IPolicy(tf_policy.TFPolicy):
+  """Acts by the actor on the world model's state.
+
+  The policy state is a dict of float32 tensors, so that every client can carry
+  it: `hidden` (x_t) [B, *hidden_shape], `latent` (z_t) [B, G * K] and `action`
+  (a_t, encoded) [B, A]. It is reset where `time_step.is_first()`. `action`
+  fills in a_t; `distribution` cannot know it and keeps a_(t-1).
+  """
+
+  def __init__(
+      self,
+      time_step_spec: ts.TimeStep,
+      action_spec: types.NestedTensorSpec,
+      world_model: WorldModel,
+      behavior: ActorCritic,
+      policy_input: agent_config.PolicyInput,
+      greedy: bool = False,
+      name: Optional[str] = 'R2IPolicy',
+  ):
+    """Creates the policy over networks that it shares with the agent.
+
+    Args:
+      time_step_spec: Of the environment.
+      action_spec: Of the environment, one bounded spec.
+      world_model: The world model.
+      behavior: The actor.
+      policy_input: What the actor sees.
+      greedy: Whether to take the most likely action instead of sampling.
+      name: Name of the policy.
+    """
+    self._world_model = world_model
+    self._behavior = behavior
+    self._policy_input = policy_input
+    self._greedy = greedy
+    state_spec = {
+        'hidden': tf.TensorSpec(world_model.hidden_shape, tf.float32, 'hidden'),
+        'latent': tf.TensorSpec(
+            [world_model.latent_size], tf.float32, 'latent'
+        ),
+        'action': tf.TensorSpec(
+            [world_model.action_size], tf.float32, 'action'
+        ),
+    }
+    super().__init__(
+        time_step_spec,
+        action_spec,
+        policy_state_spec=state_spec,
+        clip=True,
+        emit_log_probability=False,
+        name=name,
+    )
+
+  def _variables(self):
+    return list(self._world_model.variables) + list(
+        self._behavior.actor.variables
+    )
+
+  def _get_initial_state(self, batch_size):
+    if batch_size is None:
+      return tensor_spec.zero_spec_nest(self._policy_state_spec)
+    return tensor_spec.zero_spec_nest(
+        self._policy_state_spec, outer_dims=[batch_size]
+    )
+
+  def _distribution(self, time_step, policy_state):
+    previous = State(
+        hidden=policy_state['hidden'],
+        output=tf.zeros([1, self._world_model.output_size]),
+        latent=policy_state['latent'],
+    )
+    state = self._world_model.observe_step(
+        previous,
+        policy_state['action'],
+        time_step.observation,
+        time_step.is_first(),
+        seed=None,
+    )
+    features = policy_features(state, self._policy_input)
+    parameters = self._behavior.actor(features)
+    distribution = self._behavior.actions.environment_distribution(parameters)
+    if self._greedy:
+      distribution = tfp.distributions.Deterministic(distribution.mode())
+    new_state = {
+        'hidden': state.hidden,
+        'latent': state.latent,
+        'action': policy_state['action'],
+    }
+    return policy_step.PolicyStep(distribution, new_state, ())
+
+  def _action(self, time_step, policy_state, seed=None):
+    step = super()._action(time_step, policy_state, seed)
+    encoded = self._behavior.actions.encode(step.action)
+    return step._replace(state={**step.state, 'action': encoded})

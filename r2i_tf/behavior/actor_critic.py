@@ -1,0 +1,200 @@
+"""Actor and critic, learned on imagined trajectories.
+
+DreamerV3 (arXiv 2301.04104): the critic learns the distribution of the
+lambda-returns; the actor ascends the normalised returns, by REINFORCE where
+actions are discrete and by backpropagation through the model where they are
+continuous.
+"""
+
+from typing import Callable, Dict, NamedTuple, Tuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from r2i_tf import config as agent_config
+from r2i_tf import distributions
+from r2i_tf import networks
+from r2i_tf.behavior import actions as actions_lib
+from r2i_tf.behavior import returns as returns_lib
+
+tfd = tfp.distributions
+
+
+class Outcome(NamedTuple):
+  """What the world model expects of imagined trajectories, time-major.
+
+  Attributes:
+    features: float32 [H + 1, N, F], what actor and critic see of s_0 to s_H.
+    action: float32 [H + 1, N, A], encoded.
+    reward: float32 [H + 1, N]; that of s_0 is not used.
+    continuation: float32 [H + 1, N]; that of s_0 is what happened, 0 or 1.
+    is_valid: bool [N], whether the start is one to learn from.
+  """
+
+  features: tf.Tensor
+  action: tf.Tensor
+  reward: tf.Tensor
+  continuation: tf.Tensor
+  is_valid: tf.Tensor
+
+
+class Losses(NamedTuple):
+  """Two losses for two optimisers, and what else a train step keeps."""
+
+  actor: tf.Tensor
+  critic: tf.Tensor
+  percentiles: tf.Tensor
+  metrics: Dict[str, tf.Tensor]
+
+
+class ActorCritic(tf.Module):
+  """Actor, critic, the critic's slow copy and the return normaliser.
+
+  Attributes:
+    actions: The codec of the environment's actions.
+    actor: Features to the parameters of the policy.
+    normalizer: The moving percentiles of the returns.
+  """
+
+  def __init__(
+      self,
+      actions,
+      feature_size: int,
+      config: agent_config.BehaviorConfig,
+      bins: int,
+      dtype: networks.DType = 'float32',
+  ):
+    """Creates all networks and their variables.
+
+    Args:
+      actions: `DiscreteActions` or `ContinuousActions`.
+      feature_size: F.
+      config: Sizes and scales.
+      bins: Bins of the critic's distribution.
+      dtype: Keras dtype or policy of the matrix products.
+    """
+    super().__init__(name='behavior')
+    self._config = config
+    self.actions = actions
+    self.actor = actions_lib.Actor(actions, config.actor, dtype)
+    self._critic = networks.Head(config.critic, bins, dtype, 0.0, 'critic')
+    self._slow_critic = networks.Head(
+        config.critic, bins, dtype, 0.0, 'slow_critic'
+    )
+    self.normalizer = returns_lib.ReturnNormalizer(config.return_decay)
+    features = tf.zeros([1, feature_size])
+    self.actor(features)
+    self._critic(features)
+    self._slow_critic(features)
+    for slow, fast in self._critic_pairs():
+      slow.assign(fast)
+
+  @property
+  def actor_variables(self) -> Tuple[tf.Variable, ...]:
+    """What the actor's optimiser updates."""
+    return tuple(self.actor.trainable_variables)
+
+  @property
+  def critic_variables(self) -> Tuple[tf.Variable, ...]:
+    """What the critic's optimiser updates."""
+    return tuple(self._critic.trainable_variables)
+
+  def _critic_pairs(self):
+    return list(zip(self._slow_critic.variables, self._critic.variables))
+
+  def policy(self, features: tf.Tensor) -> tfd.Distribution:
+    """Returns the policy over the model's own actions."""
+    return self.actions.distribution(self.actor(features))
+
+  def act(self, features: tf.Tensor, seed) -> tf.Tensor:
+    """Returns an encoded action [..., A]; gradient only where it is useful."""
+    action = self.actions.flatten(self.policy(features).sample(seed=seed))
+    return action if self.actions.differentiable else tf.stop_gradient(action)
+
+  def value(self, features: tf.Tensor) -> tfd.Distribution:
+    """Returns the critic's distribution over returns."""
+    return distributions.SymlogTwoHot(self._critic(features))
+
+  def losses(
+      self, outcome: Outcome, gather: Callable[[tf.Tensor], tf.Tensor]
+  ) -> Losses:
+    """The actor's and the critic's loss.
+
+    Args:
+      outcome: Imagined trajectories. Its gradients to the actor's variables,
+        through the actions, are used where actions are continuous.
+      gather: Collects a vector from all replicas into one.
+
+    Returns:
+      The losses, the new percentiles, and scalars to report.
+    """
+    config = self._config
+    critic = self.value(tf.stop_gradient(outcome.features))
+    if self.actions.differentiable:
+      # The actor's gradient passes through the values of the states.
+      value = self._critic_mean_of(outcome.features)
+    else:
+      value = tf.stop_gradient(critic.mean())
+    returns = returns_lib.lambda_returns(
+        outcome.reward[1:],
+        outcome.continuation[1:] * config.discount,
+        value[1:],
+        config.lambda_,
+    )
+    valid = tf.cast(outcome.is_valid, tf.float32)
+    weights = tf.stop_gradient(
+        returns_lib.trajectory_weights(outcome.continuation, config.discount)
+    )
+    weights = weights[:-1] * valid
+    percentiles = self.normalizer.updated(
+        tf.stop_gradient(returns),
+        tf.broadcast_to(outcome.is_valid, tf.shape(returns)),
+        gather,
+    )
+    offset, scale = self.normalizer.scale(percentiles)
+    normalized = (returns - offset) / scale
+    advantage = normalized - (value[:-1] - offset) / scale
+    policy = self.policy(tf.stop_gradient(outcome.features[:-1]))
+    entropy = policy.entropy()
+    if self.actions.differentiable:
+      objective = advantage
+    else:
+      taken = self.actions.unflatten(outcome.action[:-1])
+      objective = policy.log_prob(taken) * tf.stop_gradient(advantage)
+    count = tf.maximum(tf.reduce_sum(valid), 1.0) * config.horizon
+    actor_loss = -tf.reduce_sum(
+        weights * (objective + config.entropy_scale * entropy)
+    )
+    target = tf.stop_gradient(returns)
+    critic = distributions.SymlogTwoHot(critic.logits[:-1])
+    slow = distributions.SymlogTwoHot(
+        self._slow_critic(tf.stop_gradient(outcome.features[:-1]))
+    )
+    regularizer = -critic.log_prob(tf.stop_gradient(slow.mean()))
+    critic_loss = tf.reduce_sum(
+        weights * (regularizer - critic.log_prob(target))
+    )
+
+    def mean(x):
+      return tf.reduce_sum(x * valid) / count
+
+    metrics = {
+        'actor/loss': actor_loss / count,
+        'actor/entropy': mean(entropy),
+        'actor/advantage': mean(advantage),
+        'critic/loss': critic_loss / count,
+        'critic/value': mean(value[:-1]),
+        'critic/error': mean(tf.abs(returns - value[:-1])),
+        'returns/mean': mean(returns),
+        'returns/scale': scale,
+    }
+    return Losses(actor_loss / count, critic_loss / count, percentiles, metrics)
+
+  def _critic_mean_of(self, features: tf.Tensor) -> tf.Tensor:
+    return self.value(features).mean()
+
+  def update_slow_critic(self, condition: tf.Tensor) -> None:
+    """Moves the slow copy towards the critic where `condition` holds."""
+    fraction = tf.where(condition, self._config.slow_critic_fraction, 0.0)
+    for slow, fast in self._critic_pairs():
+      slow.assign_add(fraction * (fast - slow))

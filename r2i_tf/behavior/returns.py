@@ -1,0 +1,132 @@
+"""Returns of imagined trajectories, and their normalisation.
+
+Time-major pure functions after DreamerV3 (arXiv 2301.04104, equations 5 to 8),
+and the moving percentiles that scale the returns.
+"""
+
+from typing import Callable, Tuple
+
+import tensorflow as tf
+
+
+def lambda_returns(
+    reward: tf.Tensor,
+    discount: tf.Tensor,
+    value: tf.Tensor,
+    lambda_: float,
+) -> tf.Tensor:
+  """Lambda-returns of trajectories s_0, ..., s_H.
+
+    R_t = r_(t+1) + d_(t+1) ((1 - lambda) v_(t+1) + lambda R_(t+1)),
+    R_H = v_H
+
+  Args:
+    reward: float32 [H, N], r_1 to r_H: r_t arrives with s_t.
+    discount: float32 [H, N], d_1 to d_H, the discount factor times the
+      probability that the episode goes on from s_t.
+    value: float32 [H, N], v_1 to v_H, the values of s_1 to s_H.
+    lambda_: The mixture of bootstrap (0) and Monte Carlo (1).
+
+  Returns:
+    float32 [H, N], R_0 to R_(H-1).
+  """
+  horizon = reward.shape[0]
+  returns, following = [], value[-1]
+  for t in reversed(range(horizon)):
+    following = reward[t] + discount[t] * (
+        (1 - lambda_) * value[t] + lambda_ * following
+    )
+    returns.append(following)
+  return tf.stack(returns[::-1])
+
+
+def trajectory_weights(continuation: tf.Tensor, discount: float) -> tf.Tensor:
+  """How much each imagined step counts: the chance to get there, discounted.
+
+    w_0 = c_0,   w_t = w_(t-1) d c_t
+
+  Args:
+    continuation: float32 [H + 1, N], the probability c_t that the episode goes
+      on from s_t; c_0 is known.
+    discount: d, the discount factor.
+
+  Returns:
+    float32 [H + 1, N].
+  """
+  return tf.math.cumprod(continuation * discount, axis=0) / discount
+
+
+def masked_percentiles(x: tf.Tensor, mask: tf.Tensor, percentages) -> tf.Tensor:
+  """Percentiles of the elements of `x` where `mask` holds.
+
+  Args:
+    x: float32, any shape.
+    mask: bool, the shape of `x`.
+    percentages: Numbers in [0, 100].
+
+  Returns:
+    float32 [len(percentages)], linearly interpolated; 0 where nothing is left.
+  """
+  x, mask = tf.reshape(x, [-1]), tf.reshape(mask, [-1])
+  count = tf.reduce_sum(tf.cast(mask, tf.int32))
+  ordered = tf.sort(tf.where(mask, x, x.dtype.max))
+  last = tf.maximum(count - 1, 0)
+  position = tf.cast(last, tf.float32) * tf.constant(percentages) / 100
+  below = tf.cast(tf.floor(position), tf.int32)
+  above = tf.minimum(below + 1, last)
+  share = position - tf.floor(position)
+  result = (1 - share) * tf.gather(ordered, below) + share * tf.gather(
+      ordered, above
+  )
+  return tf.where(count > 0, result, tf.zeros_like(result))
+
+
+class ReturnNormalizer(tf.Module):
+  """Moving 5th and 95th percentile of the returns.
+
+  Dividing by their distance, but never by less than 1, makes one entropy scale
+  serve for dense and sparse rewards.
+  """
+
+  def __init__(self, decay: float):
+    """Creates the two averages, both from 0, with a decay a step."""
+    super().__init__(name='return_normalizer')
+    self._decay = decay
+    self._percentiles = tf.Variable(
+        tf.zeros([2]),
+        trainable=False,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        name='percentiles',
+    )
+
+  def updated(
+      self,
+      returns: tf.Tensor,
+      mask: tf.Tensor,
+      gather: Callable[[tf.Tensor], tf.Tensor],
+  ) -> tf.Tensor:
+    """Returns the percentiles after a batch of returns, without keeping them.
+
+    Args:
+      returns: float32, any shape.
+      mask: bool, the same shape; which returns count.
+      gather: Collects a vector from all replicas into one.
+
+    Returns:
+      float32 [2], for `scale` and `assign`.
+    """
+    returns = gather(tf.reshape(returns, [-1]))
+    mask = gather(tf.reshape(mask, [-1]))
+    batch = masked_percentiles(returns, mask, [5.0, 95.0])
+    return self._decay * self._percentiles + (1 - self._decay) * batch
+
+  def scale(self, percentiles: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Returns (offset, scale): normalised is (return - offset) / scale."""
+    low, high = percentiles[0], percentiles[1]
+    return low, tf.maximum(1.0, high - low)
+
+  def assign(self, percentiles: tf.Tensor, condition: tf.Tensor) -> None:
+    """Keeps what `updated` returned, where `condition` holds."""
+    self._percentiles.assign(
+        tf.where(condition, percentiles, self._percentiles)
+    )

@@ -1,0 +1,98 @@
+"""A categorical distribution over bins in symlog space, for scalars.
+
+The reward and value heads: a classification instead of a regression, so that
+the size of the gradient does not hang on the size of the target (DreamerV3,
+arXiv 2301.04104, section "Critic learning").
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from r2i_tf.distributions.symlog import symexp
+from r2i_tf.distributions.symlog import symlog
+
+tfd = tfp.distributions
+
+
+class SymlogTwoHot(tfd.Distribution):
+  """Scalars as a softmax over K bins, evenly spaced in symlog space.
+
+  A target y is spread over the two bins next to symlog(y), with weights
+  inversely to the distances ("two-hot"); `log_prob` is minus the cross entropy
+  with that target. Targets outside of the range fall on the last bin.
+  """
+
+  def __init__(
+      self,
+      logits: tf.Tensor,
+      low: float = -20.0,
+      high: float = 20.0,
+      name: str = 'SymlogTwoHot',
+  ):
+    """Builds the distribution.
+
+    Args:
+      logits: float32 [..., K], unnormalised.
+      low: The first bin, in symlog space.
+      high: The last bin, in symlog space.
+      name: A name for the operations.
+    """
+    parameters = dict(locals())
+    with tf.name_scope(name):
+      self._logits = tf.convert_to_tensor(logits)
+      self._low, self._high = low, high
+      self._bins = self._logits.shape[-1]
+      super().__init__(
+          dtype=self._logits.dtype,
+          reparameterization_type=tfd.NOT_REPARAMETERIZED,
+          validate_args=False,
+          allow_nan_stats=True,
+          parameters=parameters,
+          name=name,
+      )
+
+  @classmethod
+  def _parameter_properties(cls, dtype, num_classes=None):
+    return dict(
+        logits=tfp.util.ParameterProperties(event_ndims=1),
+        low=tfp.util.ParameterProperties(event_ndims=None),
+        high=tfp.util.ParameterProperties(event_ndims=None),
+    )
+
+  @property
+  def logits(self) -> tf.Tensor:
+    """The unnormalised logits, [..., K]."""
+    return self._logits
+
+  def _event_shape(self):
+    return tf.TensorShape([])
+
+  def _event_shape_tensor(self):
+    return tf.constant([], tf.int32)
+
+  def _mean(self):
+    bins = tf.linspace(self._low, self._high, self._bins)
+    expected = tf.linalg.matvec(
+        tf.nn.softmax(self._logits), tf.cast(bins, self.dtype)
+    )
+    return symexp(expected)
+
+  def _mode(self):
+    return self._mean()
+
+  def _log_prob(self, value):
+    return tf.reduce_sum(
+        self._two_hot(value) * tf.nn.log_softmax(self._logits), -1
+    )
+
+  def _two_hot(self, value: tf.Tensor) -> tf.Tensor:
+    """Returns the target's weights on the bins, [...] -> [..., K].
+
+    The weight of a bin is the height, at the target, of the triangle that
+    stands on the bin and reaches to its two neighbours.
+    """
+    spacing = (self._high - self._low) / (self._bins - 1)
+    position = (symlog(value) - self._low) / spacing
+    position = tf.clip_by_value(position, 0.0, float(self._bins - 1))
+    bins = tf.range(self._bins, dtype=self.dtype)
+    return tf.nn.relu(1 - tf.abs(position[..., tf.newaxis] - bins))

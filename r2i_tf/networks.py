@@ -1,0 +1,103 @@
+"""The plain building blocks of DreamerV3: MLPs with LayerNorm and SiLU.
+
+Every layer is a Keras layer; parameters are float32, products are done in the
+layer's compute dtype, and what leaves a network is float32.
+"""
+
+from typing import List, Union
+
+import tensorflow as tf
+
+from r2i_tf import config as agent_config
+
+DType = Union[str, tf.keras.mixed_precision.Policy]
+
+_NORM_EPSILON = 1e-3
+
+
+def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
+  """Truncated normal with variance scale / mean(fan in, fan out)."""
+  if not scale:
+    return tf.keras.initializers.Zeros()
+  return tf.keras.initializers.VarianceScaling(
+      scale, mode='fan_avg', distribution='truncated_normal'
+  )
+
+
+def normalized_activation(dtype: DType) -> List[tf.keras.layers.Layer]:
+  """LayerNorm over the last axis, then SiLU."""
+  return [
+      tf.keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, dtype=dtype),
+      tf.keras.layers.Activation(tf.nn.silu, dtype=dtype),
+  ]
+
+
+class MLP(tf.keras.layers.Layer):
+  """Layers of dense without bias, LayerNorm and SiLU: [..., any] -> [..., U].
+
+  The batch axes are flattened on the way: one matrix product a layer whatever
+  their number, and Keras' LayerNorm, which fixes its axis when it is built,
+  serves sequences and single steps alike.
+  """
+
+  def __init__(self, config: agent_config.MLPConfig, dtype: DType):
+    """Creates the layers."""
+    super().__init__(dtype=dtype)
+    self._stack = []
+    for _ in range(config.layers):
+      self._stack.append(
+          tf.keras.layers.Dense(
+              config.units,
+              use_bias=False,
+              kernel_initializer=kernel_initializer(),
+              dtype=dtype,
+          )
+      )
+      self._stack.extend(normalized_activation(dtype))
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns [..., units] in the compute dtype."""
+    flat = tf.reshape(x, [-1, x.shape[-1]])
+    for layer in self._stack:
+      flat = layer(flat)
+    result = tf.reshape(flat, tf.concat([tf.shape(x)[:-1], flat.shape[1:]], 0))
+    result.set_shape([*x.shape[:-1], flat.shape[-1]])
+    return result
+
+
+def linear(
+    units: int, dtype: DType, scale: float = 1.0
+) -> tf.keras.layers.Dense:
+  """A dense layer with bias; `scale` 0 initialises its kernel with zeros."""
+  return tf.keras.layers.Dense(
+      units, kernel_initializer=kernel_initializer(scale), dtype=dtype
+  )
+
+
+class Head(tf.keras.layers.Layer):
+  """An MLP and a linear layer: features [..., F] -> float32 [..., size]."""
+
+  def __init__(
+      self,
+      config: agent_config.MLPConfig,
+      size: int,
+      dtype: DType,
+      output_scale: float = 1.0,
+      name: str = 'head',
+  ):
+    """Creates the head.
+
+    Args:
+      config: Hidden layers.
+      size: Size of the output.
+      dtype: Keras dtype or policy of the products.
+      output_scale: Variance scale of the last kernel; 0 for zeros.
+      name: Name of the layer.
+    """
+    super().__init__(name=name, dtype=dtype)
+    self._mlp = MLP(config, dtype)
+    self._output = linear(size, dtype, output_scale)
+
+  def call(self, features: tf.Tensor) -> tf.Tensor:
+    """Returns the raw outputs, float32 [..., size]."""
+    return tf.cast(self._output(self._mlp(features)), tf.float32)

@@ -1,0 +1,167 @@
+"""Strict conversion between nested mappings and frozen dataclasses.
+
+Configuration enters the project as a mapping (a command line's `ConfigDict`, a
+run's `config.json`) and is used as frozen dataclasses. This module is the gate
+between the two: a key that no field has, or a value of another type than the
+field's, is refused with one sentence. Ranges are the dataclasses' own business
+(`__post_init__`).
+"""
+
+import dataclasses
+import difflib
+import enum
+import typing
+from typing import Any, Mapping, Optional, Type, TypeVar
+
+T = TypeVar('T')
+
+
+class ConfigError(ValueError):
+  """A configuration that cannot be used, explained in one sentence."""
+
+
+def require(condition: bool, message: str) -> None:
+  """Raises `ConfigError(message)` unless `condition` holds."""
+  if not condition:
+    raise ConfigError(message)
+
+
+def nearest(name: str, valid: typing.Iterable[str]) -> str:
+  """Returns a clause that names the valid names, the nearest first if any."""
+  valid = sorted(valid)
+  close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+  if close:
+    return f'did you mean {close[0]!r}?'
+  return f'valid are {", ".join(valid)}.'
+
+
+def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
+  """Builds the frozen dataclass `cls` from a nested mapping.
+
+  Args:
+    cls: A dataclass whose fields are bool, int, float, str, enums, tuples of
+      these, dataclasses, or `Optional` of one of them.
+    mapping: Field names to values; a field that is absent keeps its default.
+    path: The dotted name of `cls` in the whole configuration, for errors.
+
+  Returns:
+    An instance of `cls`.
+
+  Raises:
+    ConfigError: A key is unknown, a value has the wrong type, or `cls` refuses
+      a value.
+  """
+  hints = typing.get_type_hints(cls)
+  names = [field.name for field in dataclasses.fields(cls)]
+  if not isinstance(mapping, typing.Mapping) and not hasattr(mapping, 'items'):
+    raise ConfigError(
+        f'config field {path!r} is {mapping!r}, but a group of fields is'
+        f' needed there: {", ".join(names)}.'
+    )
+  arguments = {}
+  for key, value in mapping.items():
+    name = f'{path}.{key}' if path else key
+    if key not in names:
+      raise ConfigError(f'unknown config field {name!r}: {nearest(key, names)}')
+    arguments[key] = _convert(hints[key], value, name)
+  return cls(**arguments)
+
+
+def to_mapping(config: Any) -> Any:
+  """Returns nested dicts of plain values; inverse of `from_mapping`."""
+  if dataclasses.is_dataclass(config):
+    return {
+        field.name: to_mapping(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+    }
+  if isinstance(config, enum.Enum):
+    return config.value
+  if isinstance(config, tuple):
+    return [to_mapping(item) for item in config]
+  return config
+
+
+def check_name(cls: type, name: str) -> None:
+  """Raises `ConfigError` unless `name` is a dotted field name of `cls`.
+
+  Args:
+    cls: A dataclass, whose fields may be dataclasses.
+    name: Such as 'replay.capacity'.
+  """
+  path = ''
+  for part in name.split('.'):
+    if not dataclasses.is_dataclass(cls):
+      raise ConfigError(
+          f'unknown config field {name!r}: {path!r} has no fields.'
+      )
+    hints = typing.get_type_hints(cls)
+    if part not in hints:
+      names = [f'{path}.{field}' if path else field for field in hints]
+      wanted = f'{path}.{part}' if path else part
+      raise ConfigError(
+          f'unknown config field {name!r}: {nearest(wanted, names)}'
+      )
+    path = f'{path}.{part}' if path else part
+    cls = hints[part]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''):
+  """Yields (dotted name, old value, new value) where two mappings differ."""
+  for key in sorted(set(old) | set(new)):
+    name = f'{path}.{key}' if path else key
+    a, b = old.get(key), new.get(key)
+    if isinstance(a, dict) and isinstance(b, dict):
+      yield from differences(a, b, name)
+    elif a != b:
+      yield name, a, b
+
+
+def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
+  """Converts `value` to the type `hint` of the field `name`, or refuses it."""
+  inner = _optional_of(hint)
+  if inner is not None:
+    return None if value is None else _convert(inner, value, name, ' or None')
+  if dataclasses.is_dataclass(hint):
+    return from_mapping(hint, value, name)
+  if typing.get_origin(hint) is tuple:
+    return _convert_tuple(hint, value, name)
+  if isinstance(hint, type) and issubclass(hint, enum.Enum):
+    try:
+      return hint(value)
+    except ValueError:
+      valid = [str(member.value) for member in hint]
+      raise ConfigError(
+          f'config field {name!r} is {value!r}: {nearest(str(value), valid)}'
+      ) from None
+  if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    return float(value)
+  if hint is int and isinstance(value, float) and value.is_integer():
+    return int(value)  # 1e6 on a command line
+  if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
+    raise ConfigError(
+        f'config field {name!r} is {value!r}, a {type(value).__name__}, but it'
+        f' takes {_article(hint.__name__)}{also}.'
+    )
+  return value
+
+
+def _convert_tuple(hint: Any, value: Any, name: str) -> tuple:
+  """Converts a list or tuple whose items all have one type."""
+  if not isinstance(value, (list, tuple)):
+    raise ConfigError(
+        f'config field {name!r} is {value!r}, but it takes a list.'
+    )
+  item = typing.get_args(hint)[0]
+  return tuple(_convert(item, v, f'{name}[{i}]') for i, v in enumerate(value))
+
+
+def _optional_of(hint: Any) -> Optional[Any]:
+  """Returns X where `hint` is Optional[X], else None."""
+  arguments = typing.get_args(hint)
+  if typing.get_origin(hint) is typing.Union and type(None) in arguments:
+    return next(a for a in arguments if a is not type(None))
+  return None
+
+
+def _article(noun: str) -> str:
+  return ('an ' if noun[0] in 'aeiou' else 'a ') + noun

@@ -1,0 +1,295 @@
+"""One diagonal state-space layer: many inputs, many outputs, one state.
+
+  x'(t) = diag(lambda) x(t) + B u(t),   y = Re(C x) + D u
+
+discretised with a learned step length a state channel (S5, arXiv 2208.04933).
+`DiagonalSSM` runs it over a sequence or one step at a time. Between `scan`,
+which has the recurrence, and `stack`, which has the layers of a network.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from r2i_tf.ssm import discretization as discretization_lib
+from r2i_tf.ssm import hippo
+from r2i_tf.ssm import scan
+
+
+class DiscretizedSSM(NamedTuple):
+  """What a step needs, computed from the variables of a `DiagonalSSM`.
+
+  All float32. The two projections are real matrices, the real and imaginary
+  parts of a state interleaved, so that each costs one real product.
+
+  Attributes:
+    lambda_bar: [P, 2], the discretised eigenvalues.
+    input_projection: [H, 2 P], u to B_bar u.
+    output_projection: [2 P, H], x to Re(C x), twice that with conjugate
+      symmetry.
+    skip: [H], D.
+    initial_state: [P, 2], the state after a reset.
+  """
+
+  lambda_bar: tf.Tensor
+  input_projection: tf.Tensor
+  output_projection: tf.Tensor
+  skip: tf.Tensor
+  initial_state: tf.Tensor
+
+
+class DiagonalSSM(tf.keras.layers.Layer):
+  """A diagonal state-space layer with HiPPO initialisation.
+
+  Variables, all float32: `lambda_re`, `lambda_im` [P], `b` [P, H, 2],
+  `c` [H, P, 2], `d` [H], `log_step` [P, 1] and, where it is learned,
+  `learned_initial_state` [P, 2]. It computes in float32 under any Keras
+  policy: rounding errors of a recurrence live as long as its memory.
+  """
+
+  def __init__(
+      self,
+      width: int,
+      state_size: int,
+      blocks: int,
+      discretization: discretization_lib.Discretization = (
+          discretization_lib.Discretization.BILINEAR
+      ),
+      min_step: float = 0.001,
+      max_step: float = 0.1,
+      conjugate_symmetry: bool = False,
+      eigenvalue_clip: float | None = None,
+      learned_initial_state: bool = True,
+      name: str | None = None,
+  ):
+    """Creates the layer; variables come with `build`.
+
+    Args:
+      width: H, the number of inputs and of outputs.
+      state_size: P, the number of complex state channels.
+      blocks: number of HiPPO blocks the state starts as; must divide P.
+      discretization: the rule that turns continuous time into steps.
+      min_step: lower bound of the initial step lengths, positive.
+      max_step: upper bound of the initial step lengths.
+      conjugate_symmetry: whether the state holds one of each conjugate pair,
+        its twin implied, so that y = 2 Re(C x) + D u.
+      eigenvalue_clip: upper bound for the real part of the eigenvalues,
+        negative, which keeps the layer stable; None for no bound. An
+        eigenvalue above the bound receives no gradient for its real part.
+      learned_initial_state: whether the state after a reset is a variable
+        (zeros at first) rather than zeros.
+      name: of the layer.
+
+    Raises:
+      ValueError: if an argument is not as above.
+    """
+    super().__init__(name=name, dtype='float32')
+    if width < 1:
+      raise ValueError(f'width is {width}; it must be at least 1.')
+    if discretization not in tuple(discretization_lib.Discretization):
+      raise ValueError(
+          f'discretization is {discretization!r}; it must be one of'
+          f' {[str(a) for a in discretization_lib.Discretization]}.'
+      )
+    if not 0.0 < min_step <= max_step:
+      raise ValueError(
+          f'min_step is {min_step} and max_step is {max_step}; they must'
+          ' satisfy 0 < min_step <= max_step.'
+      )
+    if eigenvalue_clip is not None and eigenvalue_clip >= 0.0:
+      raise ValueError(
+          f'eigenvalue_clip is {eigenvalue_clip}; it must be negative or None.'
+      )
+    self._eigenvalues, self._vectors = hippo.block_diagonal(
+        state_size, blocks, conjugate_symmetry
+    )
+    self._width = width
+    self._state_size = state_size
+    self._discretization = discretization
+    self._min_step = min_step
+    self._max_step = max_step
+    self._conjugate_symmetry = conjugate_symmetry
+    self._eigenvalue_clip = eigenvalue_clip
+    self._has_learned_initial_state = learned_initial_state
+
+  def build(self, input_shape) -> None:
+    """Creates the variables; `input_shape` is any shape that ends in H."""
+    width, state_size = self._width, self._state_size
+    if tf.TensorShape(input_shape)[-1] != width:
+      raise ValueError(
+          f'{self.name} was built for inputs of shape {input_shape}; the last'
+          f' dimension must be its width, {width}.'
+      )
+    constant = tf.keras.initializers.Constant
+    self.lambda_re = self.add_weight(
+        name='lambda_re',
+        shape=[state_size],
+        initializer=constant(self._eigenvalues.real),
+    )
+    self.lambda_im = self.add_weight(
+        name='lambda_im',
+        shape=[state_size],
+        initializer=constant(self._eigenvalues.imag),
+    )
+    self.b = self.add_weight(
+        name='b',
+        shape=[state_size, width, 2],
+        initializer=hippo.InputMatrixInitializer(self._vectors),
+    )
+    self.c = self.add_weight(
+        name='c',
+        shape=[width, state_size, 2],
+        initializer=hippo.OutputMatrixInitializer(self._vectors),
+    )
+    self.d = self.add_weight(
+        name='d',
+        shape=[width],
+        initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+    )
+    self.log_step = self.add_weight(
+        name='log_step',
+        shape=[state_size, 1],
+        initializer=tf.keras.initializers.RandomUniform(
+            math.log(self._min_step), math.log(self._max_step)
+        ),
+    )
+    self.learned_initial_state = None
+    if self._has_learned_initial_state:
+      self.learned_initial_state = self.add_weight(
+          name='initial_state', shape=[state_size, 2], initializer='zeros'
+      )
+    super().build(input_shape)
+
+  @property
+  def ssm_variables(self) -> list[tf.Variable]:
+    """The variables that want an optimiser group of their own.
+
+    lambda_re, lambda_im, b, c, d, log_step and, if learned, the initial state.
+    """
+    self._require_built()
+    variables = [
+        self.lambda_re,
+        self.lambda_im,
+        self.b,
+        self.c,
+        self.d,
+        self.log_step,
+    ]
+    if self.learned_initial_state is not None:
+      variables.append(self.learned_initial_state)
+    return variables
+
+  @property
+  def initial_state(self) -> tf.Tensor:
+    """The state after a reset, float32 [P, 2]."""
+    if not self._has_learned_initial_state:
+      return tf.zeros([self._state_size, 2])
+    self._require_built()
+    return tf.convert_to_tensor(self.learned_initial_state)
+
+  def discretize(self) -> DiscretizedSSM:
+    """What `step` needs, from the variables as they are now."""
+    self._require_built()
+    lambda_re = tf.convert_to_tensor(self.lambda_re)
+    if self._eigenvalue_clip is not None:
+      lambda_re = tf.minimum(lambda_re, self._eigenvalue_clip)
+    lambda_bar, b_bar = discretization_lib.discretize(
+        tf.stack([lambda_re, self.lambda_im], axis=-1),
+        self.b,
+        tf.exp(self.log_step),
+        self._discretization,
+    )
+    # Re(C x) = C_re x_re - C_im x_im.
+    factor = 2.0 if self._conjugate_symmetry else 1.0
+    c = self.c * tf.constant([factor, -factor])
+    columns = 2 * self._state_size
+    return DiscretizedSSM(
+        lambda_bar=lambda_bar,
+        input_projection=tf.reshape(
+            tf.transpose(b_bar, [1, 0, 2]), [self._width, columns]
+        ),
+        output_projection=tf.transpose(tf.reshape(c, [self._width, columns])),
+        skip=tf.convert_to_tensor(self.d),
+        initial_state=self.initial_state,
+    )
+
+  def call(
+      self, u: tf.Tensor, carry: tf.Tensor, is_reset: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs the layer over a sequence.
+
+    Args:
+      u: floating [B, L, H], the inputs.
+      carry: float32 [B, P, 2], the state before step 0.
+      is_reset: bool [B, L], True where the state is replaced by
+        `initial_state` before the step.
+
+    Returns:
+      The outputs y, float32 [B, L, H], and the states x, float32
+      [B, L, P, 2].
+
+    Raises:
+      ValueError: if a shape or a dtype is not as above.
+    """
+    return self._apply(u, carry, is_reset, self.discretize(), 3)
+
+  def step(
+      self,
+      u: tf.Tensor,
+      carry: tf.Tensor,
+      is_reset: tf.Tensor,
+      discretized: DiscretizedSSM | None = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs the layer for one step; agrees with `call`.
+
+    Args:
+      u: floating [B, H], the input.
+      carry: float32 [B, P, 2], the state before the step.
+      is_reset: bool [B], True where the state is replaced by `initial_state`
+        before the step.
+      discretized: what `discretize` returned; None computes it here. Give it
+        where the step is inside a loop.
+
+    Returns:
+      The output y, float32 [B, H], and the state x, float32 [B, P, 2].
+
+    Raises:
+      ValueError: if a shape or a dtype is not as above.
+    """
+    if discretized is None:
+      discretized = self.discretize()
+    return self._apply(u, carry, is_reset, discretized, 2)
+
+  def _apply(self, u, carry, is_reset, discretized, rank):
+    u = tf.cast(u, tf.float32)
+    if u.shape.rank != rank or u.shape[-1] != self._width:
+      raise ValueError(
+          f'u has shape {u.shape}; it must have rank {rank} and end in the'
+          f' width {self._width}.'
+      )
+    inputs = tf.matmul(u, discretized.input_projection)
+    leading = [-1] + list(u.shape[1:-1])
+    inputs = tf.reshape(inputs, leading + [self._state_size, 2])
+    recurrence = (
+        scan.linear_recurrence if rank == 3 else scan.linear_recurrence_step
+    )
+    x = recurrence(
+        discretized.lambda_bar,
+        inputs,
+        is_reset,
+        carry,
+        discretized.initial_state,
+    )
+    flat = tf.reshape(x, leading + [2 * self._state_size])
+    y = tf.matmul(flat, discretized.output_projection) + discretized.skip * u
+    return y, x
+
+  def _require_built(self) -> None:
+    if not self.built:
+      raise ValueError(
+          f'{self.name} has no variables yet; call it, or its'
+          f' build([None, {self._width}]), first.'
+      )

@@ -1,0 +1,238 @@
+"""A stack of state-space layers: the sequence core of a network.
+
+Each S3M layer is a `DiagonalSSM` and what makes it deep (R2I, arXiv
+2403.04253, and S5, arXiv 2208.04933):
+
+  s = GELU(SSM(u))
+  y = LayerNorm(u + (W s + b) * sigmoid(V s + c))
+
+`S3MStack` runs them one after the other, over a sequence or one step at a
+time, and carries one state for all.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from r2i_tf.ssm import discretization as discretization_lib
+from r2i_tf.ssm import layer as layer_lib
+
+
+class S3MLayer(tf.keras.layers.Layer):
+  """A `DiagonalSSM`, GELU, a gated dense layer, residual, LayerNorm.
+
+  Attributes:
+    ssm: the `DiagonalSSM`.
+    out: the dense layer whose output is gated.
+    out2: the dense layer of the gate.
+    norm: the LayerNorm.
+  """
+
+  def __init__(
+      self, ssm: layer_lib.DiagonalSSM, width: int, name: str | None = None
+  ):
+    """Creates the layer.
+
+    Args:
+      ssm: the state-space layer, of the same width.
+      width: H.
+      name: of the layer.
+    """
+    super().__init__(name=name)
+    self.ssm = ssm
+    self.out = tf.keras.layers.Dense(width, name='out')
+    self.out2 = tf.keras.layers.Dense(width, name='out2')
+    self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name='norm')
+
+  def build(self, input_shape) -> None:
+    """Creates the variables; `input_shape` is any shape that ends in H."""
+    # LayerNormalization keeps the rank it was built for, and this one serves
+    # sequences and single steps: it is only ever given rank 2.
+    flat_shape = [None, tf.TensorShape(input_shape)[-1]]
+    for layer in (self.ssm, self.out, self.out2, self.norm):
+      with tf.name_scope(layer.name):
+        layer.build(flat_shape)
+    super().build(input_shape)
+
+  def call(
+      self, u: tf.Tensor, carry: tf.Tensor, is_reset: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `DiagonalSSM.call`: [B, L, H] to y [B, L, H], x [B, L, P, 2]."""
+    y, x = self.ssm(u, carry, is_reset)
+    return self._mix(u, y), x
+
+  def step(
+      self,
+      u: tf.Tensor,
+      carry: tf.Tensor,
+      is_reset: tf.Tensor,
+      discretized: layer_lib.DiscretizedSSM | None = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `DiagonalSSM.step`: [B, H] to y [B, H], x [B, P, 2]."""
+    y, x = self.ssm.step(u, carry, is_reset, discretized)
+    return self._mix(u, y), x
+
+  def _mix(self, u: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    width = u.shape[-1]
+    flat_u = tf.cast(tf.reshape(u, [-1, width]), self.compute_dtype)
+    flat_y = tf.cast(tf.reshape(y, [-1, width]), self.compute_dtype)
+    flat_y = tf.nn.gelu(flat_y, approximate=True)
+    gated = self.out(flat_y) * tf.sigmoid(self.out2(flat_y))
+    return tf.reshape(self.norm(flat_u + gated), [-1] + list(u.shape[1:]))
+
+
+class S3MStack(tf.keras.layers.Layer):
+  """S3M layers one after the other, with one state [B, layers, P, 2].
+
+  The states are float32; the outputs have the compute dtype of the policy.
+  """
+
+  def __init__(
+      self,
+      layers: int,
+      width: int,
+      state_size: int,
+      blocks: int,
+      discretization: discretization_lib.Discretization = (
+          discretization_lib.Discretization.BILINEAR
+      ),
+      min_step: float = 0.001,
+      max_step: float = 0.1,
+      conjugate_symmetry: bool = False,
+      eigenvalue_clip: float | None = None,
+      learned_initial_state: bool = True,
+      name: str | None = None,
+  ):
+    """Creates the stack; variables come with `build`.
+
+    Args:
+      layers: number of layers, at least 1.
+      width: H, of the inputs, the outputs and everything between layers.
+      state_size: P, the number of complex state channels a layer.
+      blocks: as in `DiagonalSSM`, like all that follow.
+      discretization: see `DiagonalSSM`.
+      min_step: see `DiagonalSSM`.
+      max_step: see `DiagonalSSM`.
+      conjugate_symmetry: see `DiagonalSSM`.
+      eigenvalue_clip: see `DiagonalSSM`.
+      learned_initial_state: see `DiagonalSSM`.
+      name: of the stack.
+
+    Raises:
+      ValueError: if an argument is not as above.
+    """
+    super().__init__(name=name)
+    if layers < 1:
+      raise ValueError(f'layers is {layers}; it must be at least 1.')
+    self._state_size = state_size
+    self._width = width
+    self.layers = [
+        S3MLayer(
+            layer_lib.DiagonalSSM(
+                width,
+                state_size,
+                blocks,
+                discretization=discretization,
+                min_step=min_step,
+                max_step=max_step,
+                conjugate_symmetry=conjugate_symmetry,
+                eigenvalue_clip=eigenvalue_clip,
+                learned_initial_state=learned_initial_state,
+                name='ssm',
+            ),
+            width,
+            name=f'layer_{index}',
+        )
+        for index in range(layers)
+    ]
+
+  def build(self, input_shape) -> None:
+    """Creates the variables; `input_shape` is any shape that ends in H."""
+    for layer in self.layers:
+      with tf.name_scope(layer.name):
+        layer.build(input_shape)
+    super().build(input_shape)
+
+  @property
+  def ssm_variables(self) -> list[tf.Variable]:
+    """The state-space variables of all layers; see `DiagonalSSM`."""
+    return [v for layer in self.layers for v in layer.ssm.ssm_variables]
+
+  def initial_state(self, batch_size) -> tf.Tensor:
+    """The state after a reset, float32 [batch_size, layers, P, 2].
+
+    Args:
+      batch_size: an int or an int32 scalar tensor.
+    """
+    state = tf.stack([layer.ssm.initial_state for layer in self.layers])
+    return tf.tile(state[tf.newaxis], [batch_size, 1, 1, 1])
+
+  def discretize(self) -> tuple[layer_lib.DiscretizedSSM, ...]:
+    """What `step` needs of each layer, to be computed once before a loop."""
+    return tuple(layer.ssm.discretize() for layer in self.layers)
+
+  def call(
+      self, u: tf.Tensor, carry: tf.Tensor, is_reset: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs the stack over a sequence.
+
+    Args:
+      u: floating [B, L, H], the inputs.
+      carry: float32 [B, layers, P, 2], the states before step 0.
+      is_reset: bool [B, L], True where the states are replaced by the initial
+        ones before the step.
+
+    Returns:
+      The outputs y, [B, L, H], and the states x, float32 [B, L, layers, P, 2].
+
+    Raises:
+      ValueError: if a shape or a dtype is not as above.
+    """
+    carry = self._validated(carry)
+    y, states = u, []
+    for index, layer in enumerate(self.layers):
+      y, x = layer(y, carry[:, index], is_reset)
+      states.append(x)
+    return y, tf.stack(states, axis=2)
+
+  def step(
+      self,
+      u: tf.Tensor,
+      carry: tf.Tensor,
+      is_reset: tf.Tensor,
+      discretized: tuple[layer_lib.DiscretizedSSM, ...] | None = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Runs the stack for one step; agrees with `call`.
+
+    Args:
+      u: floating [B, H], the input.
+      carry: float32 [B, layers, P, 2], the states before the step.
+      is_reset: bool [B], True where the states are replaced by the initial
+        ones before the step.
+      discretized: what `discretize` returned; None computes it here. Give it
+        where the step is inside a loop.
+
+    Returns:
+      The output y, [B, H], and the states x, float32 [B, layers, P, 2].
+
+    Raises:
+      ValueError: if a shape or a dtype is not as above.
+    """
+    carry = self._validated(carry)
+    if discretized is None:
+      discretized = self.discretize()
+    y, states = u, []
+    for index, layer in enumerate(self.layers):
+      y, x = layer.step(y, carry[:, index], is_reset, discretized[index])
+      states.append(x)
+    return y, tf.stack(states, axis=1)
+
+  def _validated(self, carry: tf.Tensor) -> tf.Tensor:
+    carry = tf.convert_to_tensor(carry)
+    expected = [None, len(self.layers), self._state_size, 2]
+    if not carry.shape.is_compatible_with(expected):
+      raise ValueError(
+          f'carry has shape {carry.shape}; it must be'
+          f' {tf.TensorShape(expected)}.'
+      )
+    return carry

@@ -1,0 +1,1 @@
+"""The run: collecting, training, checkpoints, metrics, evaluation, export."""

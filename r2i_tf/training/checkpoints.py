@@ -1,0 +1,150 @@
+"""Checkpoints that a kill, a full disk or a bad sector cannot take away.
+
+Each checkpoint is a directory named by its environment step, written beside
+its final place and renamed once it is whole:
+
+  checkpoints/000000012000/
+    variables.index, variables.data-...   TensorFlow's, with checksums
+    manifest.json                         the counters, the sizes of the files
+"""
+
+import json
+import pathlib
+import shutil
+from typing import Any, Callable, List, Mapping, Optional
+
+import tensorflow as tf
+
+from r2i_tf.training import errors
+from r2i_tf.training import files
+
+_KEPT = 2
+_MANIFEST = 'manifest.json'
+_PREFIX = 'variables'
+_BROKEN = 'broken-'
+_UNFINISHED = '.unfinished'
+# What reading a damaged checkpoint raises, in TensorFlow or in Python.
+_READ_ERRORS = (
+    tf.errors.OpError,
+    OSError,
+    ValueError,
+    KeyError,
+    AssertionError,
+    RuntimeError,
+)
+
+
+class CheckpointStore:
+  """Saves and restores TensorFlow objects together with plain counters."""
+
+  def __init__(
+      self,
+      directory: pathlib.Path,
+      trackables: Mapping[str, Any],
+      report: Callable[[str], None],
+  ):
+    """Opens a store; touches no file.
+
+    Args:
+      directory: Where the checkpoints are; made by the first `save`.
+      trackables: Names to TensorFlow objects whose variables all exist.
+      report: Takes one line for the user about what was found damaged.
+    """
+    self._directory = directory
+    self._checkpoint = tf.train.Checkpoint(**trackables)
+    self._report = report
+
+  def save(self, step: int, state: Mapping[str, Any]) -> None:
+    """Writes a checkpoint; only then removes those older than the last two.
+
+    Args:
+      step: Environment steps; a step that is saved already is left alone.
+      state: Counters, as JSON can hold them.
+
+    Raises:
+      errors.RunError: It could not be written. The earlier ones are intact.
+    """
+    target = self._directory / f'{step:012d}'
+    if target.exists():
+      return
+    unfinished = self._directory / _UNFINISHED
+    try:
+      self._directory.mkdir(parents=True, exist_ok=True)
+      shutil.rmtree(unfinished, ignore_errors=True)
+      unfinished.mkdir()
+      self._checkpoint.write(str(unfinished / _PREFIX))
+      sizes = {file.name: file.stat().st_size for file in unfinished.iterdir()}
+      manifest = {'state': state, 'sizes': sizes}
+      files.write_json(unfinished / _MANIFEST, manifest)
+      files.replace_directory(unfinished, target)
+    except (tf.errors.OpError, OSError) as error:
+      shutil.rmtree(unfinished, ignore_errors=True)
+      raise errors.RunError(
+          f'the checkpoint at step {step} could not be written to'
+          f' {self._directory}: {_first_line(error)}; the earlier ones are'
+          ' intact.'
+      ) from error
+    self._prune()
+
+  def restore(self) -> Optional[Mapping[str, Any]]:
+    """Restores the newest checkpoint that can be read.
+
+    Damaged ones are set aside and reported; they are deleted when a newer
+    checkpoint is complete.
+
+    Returns:
+      The counters it was saved with, None where there is no checkpoint.
+
+    Raises:
+      errors.RunError: There are checkpoints, and none can be read.
+    """
+    candidates = checkpoints_in(self._directory)
+    broken = []
+    for path in reversed(candidates):
+      try:
+        state = self._read(path)
+      except _READ_ERRORS as error:
+        reason = _first_line(error)
+        broken.append(path)
+        self._report(
+            f'checkpoint {path} cannot be read and is skipped: {reason}'
+        )
+      else:
+        for other in broken:
+          other.rename(other.with_name(_BROKEN + other.name))
+        return state
+    if broken:
+      raise errors.RunError(
+          f'none of the {len(broken)} checkpoints in {self._directory} can be'
+          f' read ({reason}); start with another --workdir.'
+      )
+    return None
+
+  def _read(self, path: pathlib.Path) -> Mapping[str, Any]:
+    """Restores one checkpoint or raises one of `_READ_ERRORS`."""
+    manifest = json.loads((path / _MANIFEST).read_text(encoding='utf-8'))
+    for name, size in manifest['sizes'].items():
+      found = (path / name).stat().st_size
+      if found != size:
+        raise ValueError(f'{name} has {found} bytes of {size}')
+    status = self._checkpoint.read(str(path / _PREFIX))
+    status.assert_existing_objects_matched().expect_partial()
+    return manifest['state']
+
+  def _prune(self) -> None:
+    for path in checkpoints_in(self._directory)[:-_KEPT]:
+      shutil.rmtree(path, ignore_errors=True)
+    for path in self._directory.glob(_BROKEN + '*'):
+      shutil.rmtree(path, ignore_errors=True)
+
+
+def checkpoints_in(directory: pathlib.Path) -> List[pathlib.Path]:
+  """Returns the checkpoints in `directory`, oldest first."""
+  if not directory.is_dir():
+    return []
+  return sorted(path for path in directory.iterdir() if path.name.isdigit())
+
+
+def _first_line(error: Exception) -> str:
+  text = getattr(error, 'message', None) or str(error) or repr(error)
+  return text.strip().splitlines()[0]

@@ -1,0 +1,97 @@
+"""Counts of transitions and episodes, taken where the environment steps.
+
+`EpisodeRecorder` sits between the batch of environments and the driver. It is
+plain Python in a call that is Python already, so that counting costs neither
+a graph operation nor a read from the device.
+"""
+
+import collections
+import dataclasses
+from typing import Any, List, Mapping, Optional
+
+import numpy as np
+from tf_agents.environments import py_environment
+from tf_agents.environments import wrappers
+from tf_agents.trajectories import time_step as ts
+
+RECENT = 200  # Episodes that a mean return is taken over.
+
+
+@dataclasses.dataclass(frozen=True)
+class Episode:
+  """A finished episode.
+
+  Attributes:
+    environment_step: Transitions of all environments when it ended.
+    episode_return: The sum of its rewards.
+  """
+
+  environment_step: int
+  episode_return: float
+
+
+class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
+  """Passes a batch of environments through and counts what happens in it.
+
+  A step that only starts the next episode is a boundary, not a transition, and
+  is not counted.
+  """
+
+  def __init__(self, environment: py_environment.PyEnvironment):
+    """Wraps a batched environment.
+
+    Args:
+      environment: Batched; it resets each of its environments by itself.
+    """
+    super().__init__(environment)
+    self.environment_steps = 0
+    self.episodes = 0
+    self._running = np.zeros([environment.batch_size], np.float64)
+    self._recent = collections.deque(maxlen=RECENT)
+    self._pending = []
+
+  def _reset(self) -> ts.TimeStep:
+    self._running[:] = 0.0
+    return super()._reset()
+
+  def _step(self, action: Any) -> ts.TimeStep:
+    time_step = super()._step(action)
+    kinds = time_step.step_type
+    first = kinds == ts.StepType.FIRST
+    self._running = np.where(first, 0.0, self._running + time_step.reward)
+    self.environment_steps += int(np.count_nonzero(~first))
+    for index in np.flatnonzero(kinds == ts.StepType.LAST):
+      self.episodes += 1
+      total = float(self._running[index])
+      self._recent.append(total)
+      self._pending.append(Episode(self.environment_steps, total))
+    return time_step
+
+  def mean_return(self, episodes: int) -> Optional[float]:
+    """Returns the mean of the last `episodes` returns, None before the first.
+
+    Args:
+      episodes: At most `RECENT`. While fewer have finished, those count.
+    """
+    returns = list(self._recent)[-episodes:]
+    return float(np.mean(returns)) if returns else None
+
+  def take_finished(self) -> List[Episode]:
+    """Returns the episodes that finished since the last call, oldest first."""
+    finished, self._pending = self._pending, []
+    return finished
+
+  def state(self) -> Mapping[str, Any]:
+    """Returns what `restore` needs, as plain values."""
+    return {
+        'environment_steps': self.environment_steps,
+        'episodes': self.episodes,
+        'recent_returns': list(self._recent),
+    }
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues the counts of `state`; the environments stay as they are."""
+    self.environment_steps = state['environment_steps']
+    self.episodes = state['episodes']
+    self._recent = collections.deque(state['recent_returns'], maxlen=RECENT)
+    self._pending = []

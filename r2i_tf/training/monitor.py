@@ -1,0 +1,131 @@
+"""What is told of a run while it goes: its record, its line, its speed."""
+
+import pathlib
+import time
+from typing import Any, Mapping, Optional, Tuple
+
+from r2i_tf.training import episodes
+from r2i_tf.training import metrics
+from r2i_tf.training import progress
+from r2i_tf.training import run_config
+from r2i_tf.training import trainer as trainer_lib
+from r2i_tf.visualization import records
+
+_SHOWN_EPISODES = 100  # Those of the mean return on the progress line.
+_RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
+
+
+class Monitor:
+  """Watches a trainer; writes metrics and shows progress when it is time."""
+
+  def __init__(
+      self,
+      config: run_config.RunConfig,
+      recorder: episodes.EpisodeRecorder,
+      trainer: trainer_lib.Trainer,
+  ):
+    """Starts the display; opens no file before `start`."""
+    self._config = config
+    self._recorder = recorder
+    self._trainer = trainer
+    self._progress = progress.Progress(config.steps)
+    self._metrics: Optional[metrics.MetricsWriter] = None
+    self._earlier_seconds = 0.0
+    self._rates = (0.0, 0.0)
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues the clock of `state`."""
+    self._earlier_seconds = state['seconds']
+
+  def state(self) -> Mapping[str, Any]:
+    """Returns what `restore` needs, as plain values."""
+    return {'seconds': self.seconds()}
+
+  def start(self, record: pathlib.Path, tensorboard: pathlib.Path) -> None:
+    """Starts the clocks and opens the files, from the trainer's step on.
+
+    Args:
+      record: The JSON Lines file.
+      tensorboard: The directory of the TensorBoard events.
+    """
+    first_step, _ = self._recorded_counts = self._counts()
+    self._metrics = metrics.MetricsWriter(record, tensorboard, first_step)
+    self._started = time.monotonic()
+    self.restart_rates()
+
+  def seconds(self) -> float:
+    """Returns the wall time of the run, over all its starts."""
+    return self._earlier_seconds + time.monotonic() - self._started
+
+  def restart_rates(self) -> None:
+    """Takes the speed, and the time of the next record, from now on."""
+    self._logged = time.monotonic()
+    self._rates_start = self._logged, self._counts()
+
+  def show(self) -> None:
+    """Writes a record or renews the live line, if it is time."""
+    if time.monotonic() - self._logged >= self._config.log_seconds:
+      self.log()
+    elif self._progress.wants_update():
+      self._progress.update(self._status())
+
+  def log(self) -> None:
+    """Writes a record and shows a line; does nothing if nothing happened."""
+    if self._counts() == self._recorded_counts:
+      return
+    self._rates = self._rates_now()
+    self._recorded_counts = environment_steps, train_steps = self._counts()
+    self.restart_rates()
+    record = {
+        records.STEP: environment_steps,
+        'train_steps': train_steps,
+        'episodes': self._recorder.episodes,
+        'minutes': self.seconds() / 60,
+        'mean_return_100': self._recorder.mean_return(_SHOWN_EPISODES),
+        'mean_return_200': self._recorder.mean_return(episodes.RECENT),
+        'environment_steps_per_second': self._rates[0],
+        'train_steps_per_second': self._rates[1],
+        **self._trainer.take_losses(),
+    }
+    self._metrics.write(record, self._recorder.take_finished())
+    self._progress.line(self._status())
+
+  def note(self, text: str) -> None:
+    """Shows a line that stays."""
+    self._progress.note(text)
+
+  def close(self) -> None:
+    """Ends the live line and closes the files."""
+    self._progress.close()
+    self._metrics.close()
+
+  def _status(self) -> progress.Status:
+    environment_rate, train_rate = self._rates_now()
+    steps = self._recorder.environment_steps
+    left = None
+    if environment_rate > 0:
+      left = max(0, self._config.steps - steps) / environment_rate
+      if self._config.max_minutes is not None:
+        minutes_left = self._config.max_minutes - self.seconds() / 60
+        left = max(0, min(left, 60 * minutes_left))
+    return progress.Status(
+        environment_steps=steps,
+        steps=self._config.steps,
+        episodes=self._recorder.episodes,
+        mean_return=self._recorder.mean_return(_SHOWN_EPISODES),
+        environment_rate=environment_rate,
+        train_rate=train_rate,
+        seconds_left=left,
+    )
+
+  def _counts(self) -> Tuple[int, int]:
+    return self._recorder.environment_steps, self._trainer.train_steps
+
+  def _rates_now(self) -> Tuple[float, float]:
+    """Returns environment and train steps a second, of late."""
+    start, then = self._rates_start
+    seconds = time.monotonic() - start
+    if seconds < _RATE_SECONDS and any(self._rates):
+      return self._rates
+    now = self._counts()
+    return (now[0] - then[0]) / seconds, (now[1] - then[1]) / seconds

@@ -1,0 +1,284 @@
+"""Tests of the environments by name."""
+
+import subprocess
+import sys
+
+import dm_env
+from dm_env import specs
+import numpy as np
+import pytest
+from tf_agents.environments import tf_py_environment
+
+from r2i_tf import environments
+from r2i_tf.environments import errors
+from r2i_tf.environments import loader
+
+# One of each that has randomness of its own and needs no download.
+RANDOM_TASKS = (
+    'bsuite/bandit_noise/0',
+    'bsuite/cartpole/0',
+    'bsuite/cartpole_swingup/0',
+    'bsuite/catch/0',
+    'bsuite/catch_noise/0',
+    'bsuite/deep_sea_stochastic/0',
+    'bsuite/memory_len/0',
+    'bsuite/memory_size/3',
+    'bsuite/mountain_car/0',
+    'bsuite/umbrella_distract/0',
+    'bsuite/umbrella_length/0',
+)
+
+
+def record(env, steps=150):
+  """Returns observations, rewards and discounts under a fixed action rule."""
+  rng = np.random.RandomState(0)
+  spec = env.action_spec()
+  time_step = env.reset()
+  rows = []
+  for _ in range(steps):
+    rows.append(
+        np.concatenate(
+            [
+                np.ravel(time_step.observation),
+                [time_step.reward, time_step.discount],
+            ]
+        )
+    )
+    action = rng.randint(spec.minimum, spec.maximum + 1)
+    time_step = env.step(np.asarray(action, spec.dtype))
+  return np.stack(rows)
+
+
+@pytest.mark.parametrize('act_right', [True, False])
+def test_memory_len_episode_by_hand(act_right):
+  """Setting 9 is BSuite's memory of length 10, step by step.
+
+  Computed by hand from BSuite's rules: the cue of +1 or -1 stands in the
+  observation of the reset and, since BSuite's clock starts one step late, in
+  the one after it; then 0. Length 10 so means 11 steps, and only the last
+  action counts: 1 is right for the cue +1, 0 for -1.
+  """
+  env = environments.load('bsuite/memory_len/9', seed=3)
+  for _ in range(4):
+    time_step = env.reset()
+    cue = time_step.observation[0, 2]
+    assert time_step.is_first()
+    assert cue in (-1.0, 1.0)
+    np.testing.assert_array_equal(time_step.observation, [[1.0, 0.0, cue]])
+    right = 1 if cue > 0 else 0
+    for step in range(1, 12):
+      last = step == 11
+      # Wrong before the end, to show that only the end counts.
+      action = right if last and act_right else 1 - right
+      time_step = env.step(np.int32(action))
+      np.testing.assert_allclose(
+          time_step.observation,
+          [[1 - (step - 1) / 10, 0.0, cue if step == 1 else 0.0]],
+          atol=1e-6,
+      )
+      assert time_step.is_last() == last
+      assert time_step.discount == (0.0 if last else 1.0)
+      if last:
+        assert time_step.reward == (1.0 if act_right else -1.0)
+      else:
+        assert time_step.reward == 0.0
+    assert env.step(np.int32(0)).is_first()
+
+
+@pytest.mark.parametrize('task', RANDOM_TASKS)
+def test_seed_decides_the_episodes(task):
+  """A seed repeats a run exactly, and another seed gives another run."""
+  first = record(environments.load(task, seed=0))
+  np.testing.assert_array_equal(first, record(environments.load(task, seed=0)))
+  other = record(environments.load(task, seed=1))
+  assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize('task', ['bsuite/deep_sea/0', 'bsuite/bandit/3'])
+def test_seed_leaves_the_task_alone(task):
+  """What BSuite's setting fixes (action maps, payoffs) is no matter of seed."""
+  np.testing.assert_array_equal(
+      record(environments.load(task, seed=0)),
+      record(environments.load(task, seed=1)),
+  )
+
+
+@pytest.mark.parametrize('task', [*RANDOM_TASKS, 'bsuite/discounting_chain/0'])
+def test_time_steps_match_their_specs(task):
+  """What arrives has the shapes and dtypes announced, rewards as float32."""
+  env = environments.load(task, seed=0)
+  environments.check_specs(env.time_step_spec(), env.action_spec())
+  assert env.time_step_spec().reward.dtype == np.float32
+  time_step = env.reset()
+  for _ in range(3):
+    spec = env.observation_spec()
+    assert time_step.observation.dtype == spec.dtype
+    assert time_step.observation.shape == spec.shape
+    assert time_step.reward.dtype == np.float32
+    assert time_step.discount.dtype == np.float32
+    time_step = env.step(np.zeros((), env.action_spec().dtype))
+
+
+def test_batch_members_differ_and_repeat():
+  """The members of a batch live different episodes, the same in every run."""
+
+  def cues():
+    env = tf_py_environment.TFPyEnvironment(
+        environments.load_batch('bsuite/memory_len/0', seed=5, count=32)
+    )
+    assert env.batch_size == 32
+    return env.reset().observation[:, 0, 2].numpy()
+
+  first = cues()
+  assert 0 < np.sum(first > 0) < 32
+  np.testing.assert_array_equal(first, cues())
+
+
+def test_batch_of_one_has_a_batch_dimension():
+  """A single environment in a batch keeps the shapes of a batch."""
+  env = environments.load_batch('bsuite/catch/0', seed=0, count=1)
+  assert env.reset().observation.shape == (1, 10, 5)
+  assert env.step(np.zeros([1], np.int64)).observation.shape == (1, 10, 5)
+
+
+@pytest.mark.parametrize(
+    'task,words',
+    [
+        ('bsuit/memory_len/9', ["'bsuit/memory_len/9'", "mean 'bsuite'"]),
+        ('bsuite/memory_lne/9', ["'memory_lne'", 'mean memory_len']),
+        ('bsuite/xyzzy/0', ["'xyzzy'", 'memory_len', 'umbrella_length']),
+        ('bsuite/memory_len/23', ['0 to 22', "found '23'"]),
+        ('bsuite/memory_len/-1', ['0 to 22', "found '-1'"]),
+        ('bsuite/memory_len/09', ['0 to 22', "found '09'"]),
+        ('bsuite/memory_len', ['0 to 22', 'found none']),
+        ('bsuite', ["''", 'memory_len']),
+        ('', ['suites are bsuite']),
+    ],
+)
+def test_unknown_task_names_what_is_valid(task, words):
+  """A mistyped task is answered with what the user should have typed."""
+  with pytest.raises(environments.UnknownTaskError) as caught:
+    environments.load(task, seed=0)
+  for word in words:
+    assert word in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('seed', [-1, 2**32])
+def test_seed_out_of_range_is_named(seed):
+  """A seed that the environments cannot take is refused by our own words."""
+  with pytest.raises(ValueError, match=f'is {seed}, but it must be from 0'):
+    environments.load('bsuite/memory_len/0', seed=seed)
+
+
+def test_batch_of_none_is_refused():
+  """An empty batch is refused before anything is built."""
+  with pytest.raises(ValueError, match='is 0, but it must be at least 1'):
+    environments.load_batch('bsuite/memory_len/0', seed=0, count=0)
+
+
+def test_missing_package_names_the_extra(monkeypatch):
+  """Without its package, a suite says which extra to install."""
+  monkeypatch.setitem(sys.modules, 'bsuite', None)
+  monkeypatch.delitem(
+      sys.modules, 'r2i_tf.environments.bsuite_suite', raising=False
+  )
+  with pytest.raises(
+      environments.MissingSuiteError, match=r"pip install 'r2i_tf\[bsuite\]'"
+  ):
+    environments.load('bsuite/memory_len/9', seed=0)
+  assert environments.list_tasks() == []
+
+
+def test_another_missing_module_is_not_blamed_on_the_suite(monkeypatch):
+  """A broken installation is reported as it is, not as a missing suite."""
+
+  def fail(name):
+    raise ModuleNotFoundError(f'No module named {name!r}', name='pandas')
+
+  monkeypatch.setattr(loader.importlib, 'import_module', fail)
+  with pytest.raises(ModuleNotFoundError) as caught:
+    environments.load('bsuite/memory_len/9', seed=0)
+  assert not isinstance(caught.value, errors.MissingSuiteError)
+
+
+def test_every_listed_task_exists():
+  """The list holds BSuite's whole sweep, under names that `load` takes."""
+  tasks = environments.list_tasks()
+  assert len(tasks) == len(set(tasks)) == 468
+  assert tasks.index('bsuite/memory_len/9') < tasks.index(
+      'bsuite/memory_len/10'
+  )
+  for task in tasks:
+    if task.endswith('/7') and '/mnist' not in task:
+      environments.load(task, seed=0).reset()
+
+
+class _Corridor(dm_env.Environment):
+  """Three steps cut short by a time limit, with float64 throughout."""
+
+  def __init__(self):
+    self._steps = 0
+
+  def reset(self):
+    self._steps = 0
+    return dm_env.restart({'position': np.zeros(2)})
+
+  def step(self, action):
+    self._steps += 1
+    observation = {'position': np.full(2, float(action))}
+    if self._steps == 3:
+      return dm_env.truncation(0.5, observation)
+    return dm_env.transition(0.5, observation)
+
+  def observation_spec(self):
+    return {'position': specs.Array([2], np.float64)}
+
+  def action_spec(self):
+    return specs.BoundedArray([], np.float64, -1.0, 1.0)
+
+
+@pytest.mark.parametrize('given', [_Corridor, _Corridor()])
+def test_own_environment_enters_with_its_discounts(given):
+  """A user's environment works, and its time limit is no termination."""
+  env = environments.from_dm_env(given)
+  environments.check_specs(env.time_step_spec(), env.action_spec())
+  env.reset()
+  for _ in range(3):
+    time_step = env.step(np.float32(0.5))
+  assert time_step.is_last()
+  assert time_step.discount == 1.0
+  assert time_step.reward.dtype == np.float32
+  assert time_step.observation['position'].dtype == np.float32
+
+
+@pytest.mark.parametrize('given', [3, lambda: 'gym'])
+def test_what_is_no_environment_is_refused(given):
+  """Something else than a dm_env environment is named at the door."""
+  with pytest.raises(TypeError, match='takes a dm_env.Environment'):
+    environments.from_dm_env(given)
+
+
+def test_environment_object_in_place_of_a_name():
+  """An environment handed to `load` is sent to the function that takes it."""
+  with pytest.raises(TypeError, match='from_dm_env'):
+    environments.load(_Corridor(), seed=0)
+
+
+def test_importing_environments_prints_nothing():
+  """A log does not begin with Gym's notice about its own age."""
+  program = (
+      'import importlib.util, os, sys;'
+      "spec = importlib.util.find_spec('r2i_tf');"
+      'sys.path[:0] = [os.path.join(spec.submodule_search_locations[0],'
+      " 'environments')];"
+      'import quiet_imports; import gym'
+  )
+  done = subprocess.run(
+      [sys.executable, '-c', program],
+      check=True,
+      capture_output=True,
+      text=True,
+      env={'PYTHONPATH': ':'.join(sys.path)},
+  )
+  assert done.stdout + done.stderr == ''

@@ -1,0 +1,147 @@
+"""The command line: what it takes, and how it refuses."""
+
+import pathlib
+
+from absl import flags
+import pytest
+
+from r2i_tf import environments
+from r2i_tf import schema
+from r2i_tf.training import cli
+from r2i_tf.training import errors
+from r2i_tf.training import run_config
+
+_QUICKSTART = pathlib.Path(__file__).parents[2] / 'configs' / 'quickstart.py'
+
+
+def _config(*arguments, config=_QUICKSTART, task=None):
+  argv = ['train', f'--config={config}', *arguments]
+  flag_values = flags.FlagValues()
+  holder = cli.define_config(flag_values, argv)
+  cli.parse(argv, flag_values)
+  return cli.run_config(holder.value, task)
+
+
+def _refusal(*arguments, **options):
+  with pytest.raises((errors.RunError, schema.ConfigError)) as caught:
+    _config(*arguments, **options)
+  message = str(caught.value)
+  assert len(message.splitlines()) == 1
+  return message
+
+
+def test_every_kind_of_field_can_be_set():
+  """Numbers, names, booleans, optional and nested fields take their values."""
+  config = _config(
+      '--config.steps=2e6',
+      '--config.replay.batch_size=7',
+      '--config.stop_at_return=0.5',
+      '--config.agent.world_model.sequence_model.learned_initial_state=false',
+      '--config.agent.world_model.sequence_model.kind=gru',
+      '--config.agent.behavior.starts_per_sequence=None',
+      task='bsuite/memory_len/5',
+  )
+  assert config.steps == 2_000_000 and isinstance(config.steps, int)
+  assert config.replay.batch_size == 7
+  assert config.stop_at_return == 0.5
+  model = config.agent.world_model.sequence_model
+  assert model.kind.value == 'gru' and model.learned_initial_state is False
+  assert config.agent.behavior.starts_per_sequence is None
+  assert config.task == 'bsuite/memory_len/5'
+
+
+def test_an_unknown_field_is_answered_with_the_nearest():
+  """A misspelt field is no traceback and never ignored."""
+  assert "did you mean 'steps'?" in _refusal('--config.stps=3')
+  assert "did you mean 'replay.capacity'?" in _refusal(
+      '--config.replay.capcity', '3'
+  )
+  assert "'steps' has no fields" in _refusal('--config.steps.x=3')
+
+
+@pytest.mark.parametrize(
+    'argument, expected',
+    [
+        ('--config.steps=many', "'steps' is 'many', a str, but it takes an"),
+        ('--config.steps=1.5', "'steps' is 1.5, a float, but it takes an int"),
+        ('--config.steps', "'steps' is True, a bool, but it takes an int"),
+        ('--config.steps=-1', 'steps is -1, but it must be positive'),
+        ('--config.max_minutes=soon', 'it takes a float or None'),
+        ('--config.replay=3', 'is not a dict'),
+        (
+            '--config.agent.precision=float23',
+            "did you mean 'float32'?",
+        ),
+        (
+            '--config.replay.sequence_length=50_000',
+            'replay.sequence_length is 50000',
+        ),
+        ('--workdr=x', "Unknown command line flag 'workdr'"),
+        ('quickstart', "'quickstart' is no flag"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence(argument, expected):
+  """The sentence names the field, what was found and what it takes."""
+  assert expected in _refusal(argument)
+
+
+def test_a_missing_or_failing_config_file_is_one_sentence(tmp_path):
+  """Neither a wrong path nor an error inside the file shows a traceback."""
+  assert 'does not exist' in _refusal(config=tmp_path / 'none.py')
+  broken = tmp_path / 'broken.py'
+  broken.write_text('def get_config():\n  return nothing\n')
+  assert "name 'nothing' is not defined" in _refusal(config=broken)
+  broken.write_text('def get_config():\n  return 1 + "a"\n')
+  assert 'TypeError' in _refusal(config=broken)
+  broken.write_text(
+      'from r2i_tf.training import run_config\n'
+      'def get_config():\n  return run_config.RunConfig(steps=0)\n'
+  )
+  assert _refusal(config=broken) == 'steps is 0, but it must be positive.'
+  argv = ['train', '--config.steps=3']
+  flag_values = flags.FlagValues()
+  cli.define_config(flag_values, argv)
+  with pytest.raises(errors.RunError, match='--config is missing'):
+    cli.parse(argv, flag_values)
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        errors.RunError('a sentence.'),
+        schema.ConfigError('a sentence.'),
+        environments.UnknownTaskError('a sentence.'),
+        environments.UnsupportedSpecError('a sentence.'),
+        environments.MissingSuiteError('a sentence.'),
+    ],
+)
+def test_a_mistake_ends_the_program_with_a_line_and_code_2(error, capsys):
+  """What the user can mend is told on standard error, without a traceback."""
+
+  def fail(_):
+    raise error
+
+  with pytest.raises(SystemExit) as caught:
+    cli._guarded(fail, [])
+  assert caught.value.code == 2
+  assert capsys.readouterr() == ('', 'error: a sentence.\n')
+
+
+def test_a_fault_of_the_program_keeps_its_traceback():
+  """Other errors are not made to look like the user's."""
+
+  def fail(_):
+    raise ValueError('a fault')
+
+  with pytest.raises(ValueError, match='a fault'):
+    cli._guarded(fail, [])
+
+
+@pytest.mark.parametrize('path', sorted(_QUICKSTART.parent.glob('*.py')))
+def test_every_config_file_is_valid(path):
+  """A file of configs/ can be given to --config as it is."""
+  config = _config(config=path)
+  assert (
+      schema.from_mapping(run_config.RunConfig, schema.to_mapping(config))
+      == config
+  )

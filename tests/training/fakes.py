@@ -1,0 +1,106 @@
+"""An agent and environments small enough to test a run with."""
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.environments import batched_py_environment
+from tf_agents.environments import py_environment
+from tf_agents.policies import random_tf_policy
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+
+from r2i_tf.training import run
+from r2i_tf.training import run_config
+
+
+class Countdown(py_environment.PyEnvironment):
+  """Episodes of `length` transitions; shows the steps left, pays 1 for each."""
+
+  def __init__(self, length, size=1):
+    super().__init__()
+    self._length, self._size, self._left = length, size, 0
+
+  def observation_spec(self):
+    return array_spec.ArraySpec([self._size], np.float32, 'left')
+
+  def action_spec(self):
+    return array_spec.BoundedArraySpec([], np.int32, 0, 1, 'action')
+
+  def _observation(self):
+    return np.full([self._size], self._left, np.float32)
+
+  def _reset(self):
+    self._left = self._length
+    return ts.restart(self._observation())
+
+  def _step(self, action):
+    if self._left == 0:
+      return self.reset()
+    self._left -= 1
+    make = ts.transition if self._left else ts.termination
+    return make(self._observation(), reward=1.0)
+
+
+class CountingAgent(tf_agent.TFAgent):
+  """Acts at random; its one weight is the number of train steps."""
+
+  def __init__(self, time_step_spec, action_spec, train_step_counter):
+    policy = random_tf_policy.RandomTFPolicy(time_step_spec, action_spec)
+    super().__init__(
+        time_step_spec,
+        action_spec,
+        policy,
+        policy,
+        train_sequence_length=None,
+        train_step_counter=train_step_counter,
+    )
+    self.weight = tf.Variable(0.0)
+
+  def _initialize(self):
+    pass
+
+  def _train(self, experience, weights=None):
+    self.train_step_counter.assign_add(1)
+    self.weight.assign_add(1.0)
+    reward = tf.reduce_mean(experience.reward)
+    return tf_agent.LossInfo(reward, {'weight': self.weight.read_value()})
+
+
+def load(task, seed):
+  """Loads 'countdown/<length>' or 'countdown/<length>/<observation size>'."""
+  del seed
+  return Countdown(*[int(part) for part in task.split('/')[1:]])
+
+
+def load_batch(task, seed, count):
+  return batched_py_environment.BatchedPyEnvironment(
+      [load(task, seed) for _ in range(count)], multithreading=False
+  )
+
+
+def parts(agents=None):
+  """Returns the parts of a run; `agents` collects the agents it builds."""
+
+  def build_agent(time_step_spec, action_spec, config, train_step):
+    del config
+    agent = CountingAgent(time_step_spec, action_spec, train_step)
+    if agents is not None:
+      agents.append(agent)
+    return agent
+
+  return run.RunParts(build_agent, load_batch, load)
+
+
+def config(**changes):
+  """Returns a run that takes a second."""
+  fields = {
+      'task': 'countdown/5',
+      'steps': 200,
+      'prefill': 20,
+      'train_ratio': 4.0,
+      'replay': run_config.ReplayConfig(
+          capacity=1000, batch_size=2, sequence_length=8
+      ),
+      'evaluation_episodes': 0,
+  }
+  return run_config.RunConfig(**{**fields, **changes})
