@@ -184,7 +184,9 @@ class R2IAgent(tf_agent.TFAgent):
       step: tf.Tensor,
   ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
     """Learns from one batch; see the class. Everything in it is one program."""
-    world_seed, behavior_seed = _split(self._step_seed(step))
+    world_seed, start_seed, behavior_seed = tf.unstack(
+        tf.random.experimental.stateless_split(self._step_seed(step), 3)
+    )
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       variables = self._watch(tape, 'world_model', 'ssm')
       world_loss, (experience, states), metrics = self._world_model_loss(
@@ -193,7 +195,7 @@ class R2IAgent(tf_agent.TFAgent):
     gradients = dict(
         zip(('world_model', 'ssm'), _gradients(tape, world_loss, variables))
     )
-    start, terminal, is_valid = self._starts(experience, states)
+    start, terminal, is_valid = self._starts(experience, states, start_seed)
     with tf.GradientTape(
         persistent=True, watch_accessed_variables=False
     ) as tape:
@@ -222,17 +224,18 @@ class R2IAgent(tf_agent.TFAgent):
     return loss, (experience, states), metrics
 
   def _starts(
-      self, experience: Experience, states: State
+      self, experience: Experience, states: State, seed: tf.Tensor
   ) -> Tuple[State, tf.Tensor, tf.Tensor]:
-    """Returns all states as imagination starts [N], and their flags."""
+    """Returns states as imagination starts [N], and their flags."""
     flags = (experience.terminal, experience.is_valid)
     picked = tf.nest.map_structure(tf.stop_gradient, (states, flags))
     count = self._config.behavior.starts_per_sequence
-    length = experience.terminal.shape[1]
-    if count is not None and count < length:
-      stride = length // count
+    if count is not None:
+      # At random: any pattern in time could fall in step with the episodes.
+      draw = tf.random.stateless_uniform(tf.shape(experience.terminal), seed)
+      chosen = tf.math.top_k(draw, min(count, draw.shape[1])).indices
       picked = tf.nest.map_structure(
-          lambda x: x[:, stride - 1 :: stride][:, :count], picked
+          lambda x: tf.gather(x, chosen, batch_dims=1), picked
       )
     states, (terminal, is_valid) = tf.nest.map_structure(
         lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), picked
@@ -311,10 +314,6 @@ class R2IAgent(tf_agent.TFAgent):
     return tf.random.experimental.stateless_fold_in(
         seed, tf.cast(context.replica_id_in_sync_group, tf.int32)
     )
-
-
-def _split(seed: tf.Tensor):
-  return tf.unstack(tf.random.experimental.stateless_split(seed, 2))
 
 
 def _gradients(tape, loss, variables):

@@ -41,7 +41,8 @@ class UnimixOneHotCategorical(tfd.OneHotCategorical):
       logits = tf.nn.log_softmax(logits)
     self._unimix = unimix
     super().__init__(logits=logits, dtype=logits.dtype, name=name)
-    self._parameters = parameters
+    # What copies and slices are made from: the mixed logits, not mixed again.
+    self._parameters = dict(parameters, logits=logits, unimix=0.0)
 
   @classmethod
   def _parameter_properties(cls, dtype, num_classes=None):
@@ -66,8 +67,10 @@ class UnimixOneHotCategorical(tfd.OneHotCategorical):
     )
     shape = tf.concat([[n], tf.shape(probabilities)[:-1], [1]], 0)
     threshold = samplers.uniform(shape, dtype=self.dtype, seed=seed)
-    # The number of classes whose lower edge is at most the threshold.
-    index = tf.reduce_sum(tf.cast(below <= threshold, tf.int32), -1) - 1
+    # The last class whose lower edge is at most the threshold. One without
+    # probability is none, though rounding may leave its edge below 1.
+    reached = (below <= threshold) & (probabilities > 0)
+    index = tf.reduce_max(tf.where(reached, tf.range(classes), 0), -1)
     hard = tf.one_hot(index, classes, dtype=self.dtype)
     return hard + (probabilities - tf.stop_gradient(probabilities))
 

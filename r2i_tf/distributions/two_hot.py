@@ -72,10 +72,8 @@ class SymlogTwoHot(tfd.Distribution):
 
   def _mean(self):
     bins = tf.linspace(self._low, self._high, self._bins)
-    expected = tf.linalg.matvec(
-        tf.nn.softmax(self._logits), tf.cast(bins, self.dtype)
-    )
-    return symexp(expected)
+    bins = tf.cast(bins, self.dtype)
+    return symexp(tf.reduce_sum(tf.nn.softmax(self._logits) * bins, -1))
 
   def _mode(self):
     return self._mean()

@@ -124,7 +124,7 @@ class Monitor:
   def _rates_now(self) -> Tuple[float, float]:
     """Returns environment and train steps a second, of late."""
     start, then = self._rates_start
-    seconds = time.monotonic() - start
+    seconds = max(time.monotonic() - start, 1e-9)
     if seconds < _RATE_SECONDS and any(self._rates):
       return self._rates
     now = self._counts()

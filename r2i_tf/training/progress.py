@@ -1,6 +1,7 @@
 """What the user sees of a run: a live line on a terminal, plain lines else."""
 
 import dataclasses
+import shutil
 import sys
 import time
 from typing import Optional, TextIO
@@ -34,14 +35,17 @@ class Status:
 
 
 def describe(status: Status) -> str:
-  """Returns `status` in one line of at most about 100 columns."""
+  """Returns `status` in one line, what matters most first.
+
+  A narrow terminal cuts the end of the line.
+  """
   mean = '-' if status.mean_return is None else f'{status.mean_return:.3g}'
   left = '-' if status.seconds_left is None else duration(status.seconds_left)
   return (
       f'{status.environment_steps:,}/{status.steps:,} steps'
-      f' | {status.episodes:,} episodes | return {mean}'
-      f' | {status.environment_rate:.3g} env/s'
-      f' | {status.train_rate:.3g} train/s | ETA {left}'
+      f' | return {mean} | ETA {left} | {status.episodes:,} episodes'
+      f' | {_rate(status.environment_rate)} env/s'
+      f' | {_rate(status.train_rate)} train/s'
   )
 
 
@@ -56,6 +60,10 @@ def duration(seconds: float) -> str:
   if minutes:
     return f'{minutes}m{seconds % 60:02d}s'
   return f'{seconds}s'
+
+
+def _rate(rate: float) -> str:
+  return f'{rate:,.0f}' if rate >= 100 else f'{rate:.3g}'
 
 
 class Progress:
@@ -86,8 +94,11 @@ class Progress:
       self._bar = tqdm.tqdm(
           total=self._steps,
           file=self._stream,
-          bar_format='{percentage:3.0f}% {bar:10} {desc}',
-          dynamic_ncols=True,
+          bar_format='{percentage:3.0f}% {desc} {bar}',
+          # Terminals of an unknown size, as in a container, say 0 by 0, and
+          # tqdm would show nothing there.
+          ncols=shutil.get_terminal_size().columns,
+          nrows=2,
       )
     self._shown = time.monotonic()
     self._bar.n = min(status.environment_steps, self._steps)

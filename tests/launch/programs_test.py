@@ -29,6 +29,7 @@ def _train(workdir, *arguments):
       f'--workdir={workdir}',
       '--config.log_seconds=0.2',
       '--config.evaluation_episodes=0',
+      '--config.parallel_environments=1',
       '--config.prefill=1e6',  # No train step, so nothing is compiled.
       *arguments,
   )
@@ -55,7 +56,7 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   workdir = tmp_path / 'run'
   process = _train(workdir, '--config.steps=1e6')
   metrics = workdir / 'metrics.jsonl'
-  deadline = time.monotonic() + 60
+  deadline = time.monotonic() + 180
   while not metrics.exists() or not metrics.read_text():
     assert process.poll() is None and time.monotonic() < deadline
     time.sleep(0.1)

@@ -219,9 +219,9 @@ def test_a_full_disk_does_not_end_the_run_before_its_end(
     save(self, step, state)
 
   monkeypatch.setattr(checkpoints.CheckpointStore, 'save', fail_twice)
-  config = fakes.config(checkpoint_seconds=1e-6)
+  config = fakes.config(steps=30, checkpoint_seconds=1e-6)
   summary = run.train(config, str(tmp_path), fakes.parts())
-  assert summary.environment_steps == 200 and len(failures) == 2
+  assert summary.environment_steps == 30 and len(failures) == 2
   assert 'the run goes on, but the disk is full.' in capsys.readouterr().err
 
 

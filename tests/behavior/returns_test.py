@@ -1,0 +1,156 @@
+"""Tests of r2i_tf.behavior.returns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from r2i_tf.behavior import returns as returns_lib
+from tests import golden
+
+
+def _numbers(seed, *shape):
+  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def _reference_returns(reward, discount, value, lambda_):
+  """The weighted sum of all n-step returns, written out, float64."""
+  reward, discount, value = (
+      np.asarray(x, np.float64) for x in (reward, discount, value)
+  )
+  horizon = len(reward)
+  result = np.zeros_like(reward)
+  for t in range(horizon):
+    partial, survived = 0, 1
+    for n in range(1, horizon - t + 1):
+      partial = partial + survived * reward[t + n - 1]
+      survived = survived * discount[t + n - 1]
+      bootstrapped = partial + survived * value[t + n - 1]
+      last = n == horizon - t
+      share = 1 if last else 1 - lambda_
+      result[t] += share * lambda_ ** (n - 1) * bootstrapped
+  return result
+
+
+def test_lambda_returns_match_golden_numbers():
+  """Returns and trajectory weights are those of the published agent."""
+  arrays = golden.load('lambda_return')
+  discount = float(arrays['discount'])
+  returns = returns_lib.lambda_returns(
+      arrays['reward'],
+      arrays['cont'][1:] * discount,
+      arrays['value'][1:],
+      float(arrays['lambda_']),
+  )
+  np.testing.assert_allclose(returns, arrays['lambda_return'], atol=1e-4)
+  weight = returns_lib.trajectory_weights(arrays['cont'], discount)
+  np.testing.assert_allclose(weight, arrays['weight'], atol=1e-5)
+
+
+@pytest.mark.parametrize('lambda_', [0.0, 0.5, 0.95, 1.0])
+def test_lambda_returns_match_reference(lambda_):
+  """The recursion is the mixture of n-step returns, ends included."""
+  reward, value = _numbers(1, 6, 9), _numbers(2, 6, 9)
+  discount = 0.99 * (np.random.default_rng(3).random([6, 9]) < 0.8)
+  discount = discount.astype(np.float32)
+  actual = returns_lib.lambda_returns(reward, discount, value, lambda_)
+  expected = _reference_returns(reward, discount, value, lambda_)
+  np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_nothing_counts_after_the_end():
+  """A return knows nothing of what is imagined after a terminal state."""
+  reward, value = _numbers(4, 5, 2), _numbers(5, 5, 2)
+  discount = np.full([5, 2], 0.9, np.float32)
+  discount[2] = 0
+  first = returns_lib.lambda_returns(reward, discount, value, 0.9)
+  reward[3:], value[2:] = 99, -99
+  second = returns_lib.lambda_returns(reward, discount, value, 0.9)
+  np.testing.assert_array_equal(first[:3], second[:3])
+
+
+def test_trajectory_weights_match_reference():
+  """A step weighs as much as it is likely to be reached, discounted."""
+  continuation = np.random.default_rng(6).random([5, 3]).astype(np.float32)
+  continuation[0] = [1, 0, 1]
+  actual = returns_lib.trajectory_weights(continuation, 0.9)
+  for t in range(5):
+    expected = np.prod(continuation[: t + 1], 0) * 0.9**t
+    np.testing.assert_allclose(actual[t], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+@pytest.mark.parametrize('kept', [0, 1, 2, 37, 60])
+def test_masked_percentiles(kept, jit_compile):
+  """Percentiles are NumPy's, of what the mask keeps alone."""
+  x = _numbers(7, 4, 15) * 10 - 30
+  x[0, :7] = x[1, 3]
+  mask = np.zeros(60, bool)
+  mask[np.random.default_rng(8).permutation(60)[:kept]] = True
+  mask = mask.reshape(4, 15)
+  x[~mask] = np.where(np.arange((~mask).sum()) % 2, np.inf, np.nan)
+  percentages = [0.0, 5.0, 50.0, 95.0, 100.0]
+  compute = tf.function(
+      lambda x, mask: returns_lib.masked_percentiles(x, mask, percentages),
+      jit_compile=jit_compile,
+  )
+  expected = np.percentile(x[mask], percentages) if kept else np.zeros(5)
+  np.testing.assert_allclose(
+      compute(x, mask), expected, rtol=1e-5, atol=1e-5
+  )
+
+
+def _normalizer(decay=0.99):
+  normalizer = returns_lib.ReturnNormalizer(decay)
+
+  def feed(returns, mask=None, condition=True):
+    mask = np.ones_like(returns, bool) if mask is None else mask
+    updated = normalizer.updated(returns, mask, lambda x: x)
+    normalizer.assign(updated, tf.constant(condition))
+    return [float(x) for x in normalizer.scale(updated)]
+
+  return normalizer, feed
+
+
+def test_normalizer_matches_golden_numbers():
+  """Offset and scale follow the published ones, batch after batch."""
+  arrays = golden.load('return_normalizer')
+  _, feed = _normalizer()
+  for returns, offset, scale in zip(
+      arrays['returns'], arrays['offset'], arrays['scale']
+  ):
+    np.testing.assert_allclose(feed(returns), [offset, scale], atol=1e-4)
+
+
+def test_normalizer_matches_reference():
+  """The percentiles are moving averages; their distance is at least 1."""
+  _, feed = _normalizer(0.8)
+  expected = np.zeros(2)
+  for index, size in enumerate((0.01, 5, 100, 0.0)):
+    returns = size * _numbers(index, 3, 40)
+    expected = 0.8 * expected + 0.2 * np.percentile(returns, [5, 95])
+    scale = max(1, expected[1] - expected[0])
+    np.testing.assert_allclose(feed(returns), [expected[0], scale], rtol=1e-4)
+
+
+def test_normalizer_refuses():
+  """A refused step leaves the averages as they were."""
+  normalizer, feed = _normalizer()
+  feed(10 * _numbers(1, 3, 4))
+  before = normalizer.variables[0].numpy()
+  feed(np.full([3, 4], np.nan, np.float32), condition=False)
+  np.testing.assert_array_equal(normalizer.variables[0], before)
+
+
+def test_normalizer_takes_all_replicas():
+  """What `gather` brings from other replicas counts like one's own."""
+  normalizer, _ = _normalizer(0.0)
+  own, other = _numbers(1, 3, 4), 50 + _numbers(2, 3, 4)
+  mask = np.ones([3, 4], bool)
+  both = iter((other.reshape(-1), mask.reshape(-1)))
+  updated = normalizer.updated(
+      own, mask, lambda x: tf.concat([x, next(both)], 0)
+  )
+  expected = np.percentile(np.concatenate([own, other]), [5, 95])
+  np.testing.assert_allclose(updated, expected, rtol=1e-5)
