@@ -40,18 +40,29 @@ class GuardedAdam(tf.keras.optimizers.Adam):
     self._decay = weight_decay
 
   def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-    """Updates one variable, or leaves it where the gradient is NaN."""
+    """Updates one variable, or leaves it where the gradient is NaN.
+
+      m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
+      w = w - rate (corrected m / (sqrt(v) + epsilon) + decay w)
+
+    A refused gradient turns all three into "add zero": one selection and one
+    factor, instead of a branch or a copy of every slot.
+    """
     # A refused gradient is NaN as a whole: one element tells.
     finite = tf.math.is_finite(tf.reshape(gradient, [-1])[0])
+    accept = tf.cast(finite, variable.dtype)
+    gradient = tf.where(finite, gradient, tf.zeros_like(gradient))
     index = self._index_dict[self._var_key(variable)]
-    slots = (variable, self._momentums[index], self._velocities[index])
-    before = [tf.identity(slot) for slot in slots]
-    super().update_step(gradient, variable)
+    m, v = self._momentums[index], self._velocities[index]
+    step = tf.cast(self.iterations + 1, variable.dtype)
+    correction = tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+    rate = accept * tf.cast(self.learning_rate, variable.dtype)
+    m.assign_add(accept * (1 - self.beta_1) * (gradient - m))
+    v.assign_add(accept * (1 - self.beta_2) * (tf.square(gradient) - v))
+    update = correction * m / (tf.sqrt(v) + self.epsilon)
     if self._decay and variable.shape.rank > 1:
-      rate = tf.cast(self.learning_rate, variable.dtype) * self._decay
-      variable.assign_sub(rate * before[0])
-    for slot, old in zip(slots, before):
-      slot.assign(tf.where(finite, slot, old))
+      update += self._decay * variable
+    variable.assign_sub(rate * update)
 
   def withdraw_step(self, refused: tf.Tensor) -> None:
     """Takes back the count of a step that was refused."""

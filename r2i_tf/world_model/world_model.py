@@ -298,6 +298,7 @@ class WorldModel(tf.Module):
       The scalar loss, the states [B, T], and scalars to report.
     """
     config = self._config
+    experience = _blank_masked(experience)
     state, posterior, prior = self.observe(experience, seed)
     features = self.features(state)
     fixed_posterior = _stop_gradient(posterior)
@@ -392,6 +393,28 @@ def masked_mean(x: tf.Tensor, mask: tf.Tensor, weights=None) -> tf.Tensor:
   # Masked terms may be anything, infinities included.
   x = tf.where(mask > 0, x, tf.zeros_like(x))
   return tf.reduce_sum(x * weighted) / tf.maximum(tf.reduce_sum(mask), 1.0)
+
+
+def _blank_masked(experience: Experience) -> Experience:
+  """Returns the experience with zeros where masked steps hold numbers.
+
+  Masking the losses alone is not enough: a NaN would pass it in the gradient,
+  as 0 * NaN.
+  """
+  valid = experience.is_valid
+  known = valid & experience.outcome_known
+
+  def blank(x):
+    if not x.dtype.is_floating:
+      return x
+    keep = valid[(...,) + (tf.newaxis,) * (x.shape.rank - 2)]
+    return tf.where(keep, x, tf.zeros_like(x))
+
+  return experience._replace(
+      observation=tf.nest.map_structure(blank, experience.observation),
+      previous_action=blank(experience.previous_action),
+      reward=tf.where(known, experience.reward, 0.0),
+  )
 
 
 def _mask_first(x: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,373 @@
+"""Tests of r2i_tf.world_model.world_model, for both sequence models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from r2i_tf import config as agent_config
+from r2i_tf import distributions
+from r2i_tf.world_model import State
+from r2i_tf.world_model import WorldModel
+from tests.world_model import small
+
+_VECTOR = tf.TensorSpec([3], tf.float32)
+_RESETS = [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1, 0]]
+_KINDS = list(agent_config.SequenceModelKind)
+
+
+@pytest.fixture(name='smooth_latents')
+def _smooth_latents(monkeypatch):
+  """Latents are the probabilities: no chance, and no steps in the way."""
+
+  def sample(self, distribution, seed):
+    del seed
+    probs = distribution.distribution.probs_parameter()
+    return tf.reshape(probs, [*probs.shape[:-2], self.latent_size])
+
+  monkeypatch.setattr(WorldModel, '_sample', sample)
+
+
+@pytest.fixture(name='model', params=_KINDS, ids=lambda kind: kind.value)
+def _model(request):
+  return small.model(_VECTOR, kind=request.param)
+
+
+def _close(actual, expected, atol=1e-5):
+  tf.nest.map_structure(
+      lambda a, b: np.testing.assert_allclose(a, b, atol=atol),
+      actual,
+      expected,
+  )
+
+
+def _at(nest, *index):
+  return tf.nest.map_structure(lambda x: x[index], nest)
+
+
+@pytest.mark.usefixtures('smooth_latents')
+def test_parallel_and_step_forms_agree(model):
+  """The agent acts on the states that it was trained on, resets included."""
+  experience = small.experience(_VECTOR, _RESETS)
+  states, _, _ = model.observe(experience, [1, 2])
+  state = tf.nest.map_structure(
+      lambda x: 9 * tf.ones_like(x), model.initial_state(2)
+  )
+  for t in range(8):
+    state = model.observe_step(
+        state,
+        experience.previous_action[:, t],
+        experience.observation[:, t],
+        experience.is_first[:, t],
+        seed=None,
+    )
+    _close(state, _at(states, slice(None), t))
+  # The states tell time apart: memory, not only the present observation.
+  repeated = experience._replace(
+      observation=tf.ones_like(experience.observation),
+      previous_action=tf.ones_like(experience.previous_action),
+  )
+  output = model.observe(repeated, [1, 2])[0].output
+  assert np.all(np.abs(output[:, 1] - output[:, 2]).max(-1) > 1e-3)
+
+
+@pytest.mark.usefixtures('smooth_latents')
+def test_nothing_passes_from_episode_to_episode(model):
+  """Neither observations nor actions nor latents reach the next episode."""
+  experience = small.experience(_VECTOR, _RESETS)
+  before, _, _ = model.observe(experience, [1, 2])
+  # In the first sequence, all of the first episode; and the actions that
+  # stand at first steps, which belong to no step at all.
+  observation = experience.observation.numpy()
+  observation[0, :3] += 1
+  action = experience.previous_action.numpy()
+  action[0, :3] -= 1
+  action[experience.is_first.numpy()] = 5
+  after, _, _ = model.observe(
+      experience._replace(
+          observation=tf.constant(observation),
+          previous_action=tf.constant(action),
+      ),
+      [1, 2],
+  )
+  _close(_at(after, 0, slice(3, None)), _at(before, 0, slice(3, None)), 0)
+  _close(_at(after, 1), _at(before, 1), 0)
+  assert np.abs(after.output[0, 2] - before.output[0, 2]).max() > 1e-3
+
+
+@pytest.mark.usefixtures('smooth_latents')
+def test_no_gradient_passes_from_episode_to_episode(model):
+  """Of the inputs before a reset, none is blamed for a step after it."""
+  experience = small.experience(_VECTOR, _RESETS)
+  with tf.GradientTape() as tape:
+    tape.watch(experience.observation)
+    states, _, _ = model.observe(experience, [1, 2])
+    loss = tf.reduce_sum(states.output[1, 6:]) + tf.reduce_sum(
+        states.output[0, 5]
+    )
+  gradient = np.abs(tape.gradient(loss, experience.observation)).max(-1)
+  np.testing.assert_array_equal(gradient[0, :4], 0)
+  np.testing.assert_array_equal(gradient[1, :6], 0)
+  assert gradient[0, 4] > 1e-7 and gradient[1, 6] > 1e-7
+
+
+def test_step_form_ignores_the_past_at_a_first_step(model):
+  """An episode starts from the initial state, not from what was carried."""
+  observation = tf.ones([2, 3])
+  state = tf.nest.map_structure(
+      lambda x: tf.random.stateless_normal(x.shape, [1, 2]),
+      model.initial_state(2),
+  )
+  first = tf.ones([2], tf.bool)
+  carried = model.observe_step(
+      state, tf.ones([2, 2]), observation, first, [3, 4]
+  )
+  fresh = model.observe_step(
+      model.initial_state(2), tf.zeros([2, 2]), observation, first, [3, 4]
+  )
+  _close(carried, fresh, 0)
+
+
+def test_imagination_is_repeated_steps(model):
+  """The compiled loop imagines what single steps imagine, draw for draw."""
+  start = small.experience(_VECTOR, _RESETS)
+  states, _, _ = model.observe(start, [1, 2])
+  start = _at(states, slice(None), 3)
+
+  def policy(state, seed):
+    noise = tf.random.stateless_normal(tf.shape(state.output[:, :2]), seed)
+    return tf.tanh(state.output[:, :2] + noise)
+
+  seed = tf.constant([5, 6])
+  imagined = tf.function(
+      lambda start: model.imagine(start, policy, 4, seed), autograph=False
+  )(start)
+  fold_in = tf.random.experimental.stateless_fold_in
+  state, action = start, policy(start, fold_in(seed, 0))
+  assert imagined.action.shape == (5, 2, 2)
+  for t in range(5):
+    _close(_at(imagined.state, t), state)
+    _close(imagined.action[t], action)
+    state = model.imagine_step(state, action, fold_in(seed, 2 * t + 1))
+    action = policy(state, fold_in(seed, 2 * t + 2))
+
+
+def test_imagination_draws_from_the_prior(model):
+  """Imagined latents are one-hot, and differ from start to start."""
+  states, _, _ = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
+  start = tf.nest.map_structure(
+      lambda x: tf.repeat(x[:1, 3], 50, 0), states
+  )
+  zeros = tf.zeros([50, 2])
+  imagined = model.imagine(start, lambda state, seed: zeros, 2, [5, 6])
+  latent = tf.reshape(imagined.state.latent[1:], [2, 50, 2, 3]).numpy()
+  np.testing.assert_array_equal(latent.sum(-1), 1)
+  probs = model.prior(imagined.state.output[1]).distribution.probs_parameter()
+  # All share one prior at the first imagined step.
+  np.testing.assert_allclose(
+      latent[0].mean(0), probs[0], atol=4.5 * np.sqrt(0.25 / 50)
+  )
+
+
+def _gradient(model, experience, name, variables):
+  with tf.GradientTape() as tape:
+    _, _, metrics = model.loss(experience, [1, 2])
+    loss = metrics[f'world_model/{name}_loss']
+  return tape.gradient(
+      loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+  )
+
+
+def _greatest(gradients):
+  return max(float(tf.reduce_max(tf.abs(g))) for g in gradients)
+
+
+def test_kl_direction():
+  """Dynamics moves the prior alone; representation the posterior alone."""
+  model = small.model(_VECTOR, free_nats=0.0)
+  experience = small.experience(_VECTOR, _RESETS)
+  posterior = model._posterior.trainable_variables
+  prior = model._prior.trainable_variables
+  assert _greatest(_gradient(model, experience, 'dynamics', posterior[-2:])) == 0
+  assert _greatest(_gradient(model, experience, 'dynamics', prior)) > 1e-4
+  assert _greatest(_gradient(model, experience, 'representation', prior)) == 0
+  assert (
+      _greatest(_gradient(model, experience, 'representation', posterior))
+      > 1e-4
+  )
+
+
+@pytest.mark.parametrize('free_nats', [0.0, 0.3, 50.0])
+def test_losses_match_reference(free_nats):
+  """Each loss is its formula, of the distributions that the model gives."""
+  model = small.model(_VECTOR, free_nats=free_nats)
+  experience = small.experience(_VECTOR, _RESETS)
+  total, states, metrics = model.loss(experience, [1, 2])
+  _, posterior, prior = model.observe(experience, [1, 2])
+  q = posterior.distribution.probs_parameter().numpy().astype(np.float64)
+  p = prior.distribution.probs_parameter().numpy().astype(np.float64)
+  kl = (q * np.log(q / p)).sum((-1, -2))
+  features = tf.concat([states.latent, states.output], -1)
+  [(decoded, _)] = model.decode(features)
+  target = np.sign(experience.observation) * np.log1p(
+      np.abs(experience.observation)
+  )
+  reconstruction = ((decoded._location - target) ** 2).numpy().sum(-1)
+  reward = model.reward(features).log_prob(experience.reward)
+  chance = model.continuation(features).probs_parameter().numpy()
+  chance = np.where(experience.terminal, 1 - chance, chance)
+  expected = {
+      'reconstruction': reconstruction.mean(),
+      'reward': -np.mean(reward),
+      'continuation': -np.log(chance).mean(),
+      'dynamics': np.maximum(kl, free_nats).mean(),
+      'representation': np.maximum(kl, free_nats).mean(),
+  }
+  for name, value in expected.items():
+    np.testing.assert_allclose(
+        metrics[f'world_model/{name}_loss'], value, rtol=1e-4, err_msg=name
+    )
+  np.testing.assert_allclose(metrics['world_model/kl'], kl.mean(), rtol=1e-4)
+  scales = {'dynamics': 0.5, 'representation': 0.1}
+  expected_total = sum(v * scales.get(k, 1) for k, v in expected.items())
+  np.testing.assert_allclose(total, expected_total, rtol=1e-4)
+  if free_nats == 0.3:
+    assert kl.min() < free_nats < kl.max()  # Or the case tests nothing.
+
+
+def test_free_nats_are_free():
+  """A KL below the free nats pulls at nothing."""
+  model = small.model(_VECTOR, free_nats=50.0)
+  experience = small.experience(_VECTOR, _RESETS)
+  for name in ('dynamics', 'representation'):
+    gradients = _gradient(model, experience, name, model.trainable_variables)
+    assert _greatest(gradients) == 0
+
+
+def _loss_and_gradients(model, experience, weights=None):
+  with tf.GradientTape() as tape:
+    loss, _, metrics = model.loss(experience, [1, 2], weights)
+  variables = model.trainable_variables
+  return loss, metrics, tape.gradient(loss, variables)
+
+
+def test_masked_steps_teach_nothing(model):
+  """Whatever stands at padding, NaN included, no loss or gradient sees it."""
+  experience = small.experience(_VECTOR, _RESETS)
+  mask = np.ones([2, 8], bool)
+  mask[0, 1:3] = False
+  mask[1, 4:6] = False
+  experience = experience._replace(is_valid=tf.constant(mask))
+
+  def fill(x, value):
+    x = x.numpy()
+    x[~mask] = value
+    return tf.constant(x)
+
+  zeros, nans = (
+      experience._replace(
+          observation=fill(experience.observation, value),
+          previous_action=fill(experience.previous_action, value),
+          reward=fill(experience.reward, value),
+          terminal=fill(experience.terminal, not value),
+      )
+      for value in (0.0, np.nan)
+  )
+  expected = _loss_and_gradients(model, zeros)
+  assert all(np.all(np.isfinite(g)) for g in expected[2])
+  _close(_loss_and_gradients(model, nans), expected)
+
+
+def test_unknown_outcomes_teach_nothing():
+  """Where reward and end are unknown, all else is still learned from."""
+  model = small.model(_VECTOR)
+  experience = small.experience(_VECTOR, _RESETS)
+  known = np.ones([2, 8], bool)
+  known[:, 0] = False
+  experience = experience._replace(outcome_known=tf.constant(known))
+  reward = experience.reward.numpy()
+  reward[:, 0] = np.nan
+  terminal = experience.terminal.numpy()
+  terminal[:, 0] = ~terminal[:, 0]
+  changed = experience._replace(
+      reward=tf.constant(reward), terminal=tf.constant(terminal)
+  )
+  expected = _loss_and_gradients(model, experience)
+  _close(_loss_and_gradients(model, changed), expected)
+  observation = experience.observation.numpy()
+  observation[:, 0] += 1
+  moved = experience._replace(observation=tf.constant(observation))
+  reconstruction = 'world_model/reconstruction_loss'
+  assert (
+      _loss_and_gradients(model, moved)[1][reconstruction]
+      != expected[1][reconstruction]
+  )
+
+
+def test_nothing_valid():
+  """A batch of padding alone gives a loss of zero and no NaN."""
+  model = small.model(_VECTOR)
+  experience = small.experience(_VECTOR, _RESETS)
+  experience = experience._replace(is_valid=tf.zeros([2, 8], tf.bool))
+  loss, _, gradients = _loss_and_gradients(model, experience)
+  assert loss == 0
+  assert _greatest(gradients) == 0
+
+
+def test_weights():
+  """A sequence counts as much as its weight says; 0 takes it out."""
+  model = small.model(_VECTOR)
+  experience = small.experience(_VECTOR, _RESETS)
+  plain, _, _ = _loss_and_gradients(model, experience)
+  one, _, _ = _loss_and_gradients(model, experience, tf.constant([1.0, 0.0]))
+  two, _, _ = _loss_and_gradients(model, experience, tf.constant([0.0, 1.0]))
+  np.testing.assert_allclose(one + two, plain, rtol=1e-5)
+  doubled, _, _ = _loss_and_gradients(model, experience, tf.constant(2.0))
+  np.testing.assert_allclose(doubled, 2 * plain, rtol=1e-5)
+
+
+def test_latents_are_straight_through():
+  """Losses after the latents reach the encoder."""
+  model = small.model(_VECTOR)
+  experience = small.experience(_VECTOR, _RESETS)
+  encoder = model._encoder.trainable_variables
+  for name in ('reconstruction', 'reward', 'continuation', 'dynamics'):
+    gradients = _gradient(model, experience, name, encoder)
+    assert _greatest(gradients) > 1e-6, name
+
+
+def test_every_variable_learns():
+  """No variable is left out of the loss or of the optimisers' groups."""
+  for kind in _KINDS:
+    model = small.model(_VECTOR, kind=kind, free_nats=0.0)
+    groups = model.ssm_variables + model.other_variables
+    assert len(groups) == len(model.trainable_variables)
+    assert len({v.ref() for v in groups}) == len(groups)
+    _, _, gradients = _loss_and_gradients(
+        model, small.experience(_VECTOR, _RESETS)
+    )
+    for variable, gradient in zip(model.trainable_variables, gradients):
+      assert gradient is not None and np.any(gradient), variable.name
+
+
+def test_stopped_posterior_is_the_posterior():
+  """The held side of a KL is the same distribution, unmixed again."""
+  logits = tf.random.stateless_normal([4, 2, 3], [1, 2])
+  posterior = distributions.one_hot_groups(logits, 0.3)
+  model = small.model(_VECTOR, free_nats=0.0)
+  del model
+  from r2i_tf.world_model import world_model
+
+  held = world_model._stop_gradient(posterior)
+  np.testing.assert_allclose(
+      tfp.distributions.kl_divergence(posterior, held), np.zeros(4), atol=1e-6
+  )
+
+
+def test_state_features_are_latent_and_output(model):
+  """The heads see the latent and the output, never the hidden state."""
+  state = State(tf.ones([1, 5]), 2 * tf.ones([1, 8]), 3 * tf.ones([1, 6]))
+  features = model.features(state).numpy()
+  np.testing.assert_array_equal(np.sort(features[0]), [2] * 8 + [3] * 6)
