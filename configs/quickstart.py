@@ -1,7 +1,7 @@
-"""A first run, for a laptop: remember one bit, act on it steps later.
+"""A first run, for a laptop: see one bit, act on it a hundred steps later.
 
-A small model for BSuite's memory_len. What differs from the published recipe
-and why:
+A small model for BSuite's memory_len, at its greatest setting, memory_length
+100. What differs from the published recipe and why:
 
   * Two latents of four classes. An observation here holds little; latents that
     carry nothing are noise on the memory's input.
@@ -49,13 +49,13 @@ def get_config():
   )
   return run_config.to_config_dict(
       run_config.RunConfig(
-          task='bsuite/memory_len/2',
-          steps=50_000,
+          task='bsuite/memory_len/22',
+          steps=150_000,
           parallel_environments=8,
-          prefill=1_024,
+          prefill=4_096,
           train_ratio=256.0,
           replay=run_config.ReplayConfig(
-              capacity=50_000, batch_size=32, sequence_length=64
+              capacity=100_000, batch_size=8, sequence_length=256
           ),
           stop_at_return=0.9,
           agent=agent,

@@ -32,6 +32,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     main: Gets the arguments that are no flags, the program's name first.
   """
   _silence()
+  _hasten_compilation()
   app.run(lambda argv: _guarded(main, argv), flags_parser=_guarded_parse)
 
 
@@ -243,3 +244,16 @@ def _silence() -> None:
     gym_notices.notices.notices.clear()
   except ImportError:
     pass  # Another gym, which may say what it wants.
+
+
+def _hasten_compilation() -> None:
+  """Spares LLVM its slowest passes, where it is LLVM that compiles for a CPU.
+
+  They take two thirds of the time to the first train step, and the step is not
+  faster for them. Does nothing where the user has set XLA_FLAGS, or where there
+  is a GPU, on which they have not been measured.
+  """
+  if not os.path.exists('/dev/nvidiactl'):
+    os.environ.setdefault(
+        'XLA_FLAGS', '--xla_llvm_disable_expensive_passes=true'
+    )

@@ -26,6 +26,7 @@ from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
 from r2i_tf.training import monitor
+from r2i_tf.training import quiet
 from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 from r2i_tf.training import trainer
@@ -136,7 +137,9 @@ class _Run:
     self._interrupted = interrupted
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     seed = _seed(config.seed, int(newest[-1].name) if newest else 0)
-    tf.random.set_seed(seed)
+    # Keras draws initial weights from Python's own generator: all are seeded.
+    tf.keras.utils.set_random_seed(seed)
+    quiet.first_compilation()
     self._recorder = episodes.EpisodeRecorder(
         parts.load_batch(config.task, seed, config.parallel_environments)
     )

@@ -238,7 +238,7 @@ def test_each_loss_has_its_own_network():
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(outcome.features)
     losses = behavior.losses(outcome, lambda x: x)
-  none = tape.gradient(losses.critic, behavior.actor_variables)
+  none = [*tape.gradient(losses.critic, behavior.actor_variables)]
   none += tape.gradient(losses.actor, behavior.critic_variables)
   none += tape.gradient(
       losses.actor + losses.critic, list(behavior._slow_critic.variables)

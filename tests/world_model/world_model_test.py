@@ -11,6 +11,7 @@ from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import world_model as world_model_lib
 from tests.world_model import small
 
 _VECTOR = tf.TensorSpec([3], tf.float32)
@@ -187,10 +188,11 @@ def _greatest(gradients):
 def test_kl_direction():
   """Dynamics moves the prior alone; representation the posterior alone."""
   model = small.model(_VECTOR, free_nats=0.0)
-  experience = small.experience(_VECTOR, _RESETS)
+  # First steps only: else the prior hangs on the latents of the step before.
+  experience = small.experience(_VECTOR, np.ones([2, 8]))
   posterior = model._posterior.trainable_variables
   prior = model._prior.trainable_variables
-  assert _greatest(_gradient(model, experience, 'dynamics', posterior[-2:])) == 0
+  assert _greatest(_gradient(model, experience, 'dynamics', posterior)) == 0
   assert _greatest(_gradient(model, experience, 'dynamics', prior)) > 1e-4
   assert _greatest(_gradient(model, experience, 'representation', prior)) == 0
   assert (
@@ -199,7 +201,7 @@ def test_kl_direction():
   )
 
 
-@pytest.mark.parametrize('free_nats', [0.0, 0.3, 50.0])
+@pytest.mark.parametrize('free_nats', [0.0, 1.45, 50.0])
 def test_losses_match_reference(free_nats):
   """Each loss is its formula, of the distributions that the model gives."""
   model = small.model(_VECTOR, free_nats=free_nats)
@@ -233,7 +235,7 @@ def test_losses_match_reference(free_nats):
   scales = {'dynamics': 0.5, 'representation': 0.1}
   expected_total = sum(v * scales.get(k, 1) for k, v in expected.items())
   np.testing.assert_allclose(total, expected_total, rtol=1e-4)
-  if free_nats == 0.3:
+  if free_nats == 1.45:
     assert kl.min() < free_nats < kl.max()  # Or the case tests nothing.
 
 
@@ -353,14 +355,10 @@ def test_every_variable_learns():
 
 
 def test_stopped_posterior_is_the_posterior():
-  """The held side of a KL is the same distribution, unmixed again."""
+  """The held side of a KL is the same distribution, not mixed again."""
   logits = tf.random.stateless_normal([4, 2, 3], [1, 2])
   posterior = distributions.one_hot_groups(logits, 0.3)
-  model = small.model(_VECTOR, free_nats=0.0)
-  del model
-  from r2i_tf.world_model import world_model
-
-  held = world_model._stop_gradient(posterior)
+  held = world_model_lib._stop_gradient(posterior)
   np.testing.assert_allclose(
       tfp.distributions.kl_divergence(posterior, held), np.zeros(4), atol=1e-6
   )

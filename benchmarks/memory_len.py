@@ -1,0 +1,200 @@
+"""Does it learn, and by remembering? The quickstart on BSuite's memory_len.
+
+Trains the quickstart's configuration at several settings and seeds, one run
+after the other, each a process of its own that goes on where it stopped:
+
+  python benchmarks/memory_len.py --settings=9,22 --seeds=0,1,2 --minutes=15
+  python benchmarks/memory_len.py --settings=22 --seeds=0 --minutes=15 --cut
+
+and puts everything found under --runs into docs/memory_len.json, docs/
+memory_len_table.md and docs/memory_len.png.
+With --cut the memory is cut: the sequence model's hidden state is reset at
+every step, in training and in acting. What is learned then is learned without
+it. That is done here, from outside; the product has no such option.
+"""
+
+import dataclasses
+import json
+import pathlib
+import runpy
+import subprocess
+import sys
+from unittest import mock
+
+from absl import flags
+from matplotlib import figure
+import numpy as np
+
+from r2i_tf.training import cli
+from r2i_tf.visualization import learning_curve
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_SETTINGS = flags.DEFINE_list('settings', ['9', '22'], 'Of memory_len, from 0.')
+_SEEDS = flags.DEFINE_list('seeds', ['0', '1', '2'], 'Seeds of the runs.')
+_MINUTES = flags.DEFINE_float('minutes', 15.0, 'Wall time of one run at most.')
+_CUT = flags.DEFINE_bool('cut', False, 'Reset the memory at every step.')
+_RUNS = flags.DEFINE_string('runs', 'runs/memory_len', 'Where the runs lie.')
+_ONE = flags.DEFINE_string('one', None, 'Internal: train this one run.')
+
+_SOLVED = 0.9  # A mean return of 0.9 is 95% correct.
+_POINTS = 200  # Of a curve in the JSON file.
+
+
+def main(_) -> None:
+  """Trains what is asked for, then reports all that is there."""
+  runs = pathlib.Path(_RUNS.value)
+  if _ONE.value:
+    _train(runs / _ONE.value, *_parse_name(_ONE.value))
+    return
+  for setting in _SETTINGS.value:
+    for seed in _SEEDS.value:
+      name = f'{setting}-{seed}' + ('-cut' if _CUT.value else '')
+      print(f'memory_len/{setting}, seed {seed}, cut: {_CUT.value}', flush=True)
+      subprocess.run(
+          [
+              sys.executable,
+              __file__,
+              f'--one={name}',
+              f'--runs={runs}',
+              f'--minutes={_MINUTES.value}',
+          ],
+          check=True,
+      )
+  _report(runs, _ROOT / 'docs')
+
+
+def _parse_name(name: str):
+  setting, seed, *cut = name.split('-')
+  return int(setting), int(seed), bool(cut)
+
+
+def _train(workdir: pathlib.Path, setting: int, seed: int, cut: bool) -> None:
+  from r2i_tf import schema
+  from r2i_tf import ssm
+  from r2i_tf.training import run
+  from r2i_tf.training import run_config
+
+  config = runpy.run_path(str(_ROOT / 'configs' / 'quickstart.py'))
+  config = schema.from_mapping(
+      run_config.RunConfig, config['get_config']().to_dict()
+  )
+  config = dataclasses.replace(
+      config,
+      task=f'bsuite/memory_len/{setting}',
+      seed=seed,
+      steps=10_000_000,
+      max_minutes=_MINUTES.value,
+  )
+  if not cut:
+    print(cli.report(run.train(config, str(workdir))))
+    return
+  with _cut_memory(ssm.S3MStack):
+    print(cli.report(run.train(config, str(workdir))))
+
+
+def _cut_memory(stack):
+  """Returns a context in which every step of `stack` starts from a reset."""
+  import tensorflow as tf
+
+  call, step = stack.call, stack.step
+
+  def cut_call(self, u, carry, is_reset):
+    return call(self, u, carry, tf.ones_like(is_reset))
+
+  def cut_step(self, u, carry, is_reset, discretized=None):
+    return step(self, u, carry, tf.ones_like(is_reset), discretized)
+
+  return mock.patch.multiple(stack, call=cut_call, step=cut_step)
+
+
+def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
+  """Writes the curves, the table and the picture of all runs."""
+  from bsuite.experiments.memory_len import sweep
+
+  rows = []
+  for path in sorted(runs.glob('*/metrics.jsonl')):
+    setting, seed, cut = _parse_name(path.parent.name)
+    curve = learning_curve.read_curve(path)
+    filled = np.arange(len(curve.mean_returns)) >= learning_curve.WINDOW - 1
+    solved = np.flatnonzero(filled & (curve.mean_returns >= _SOLVED))
+    at = solved[0] if len(solved) else None
+    keep = np.unique(
+        np.linspace(0, len(curve.minutes) - 1, _POINTS).astype(int)
+    )
+    rows.append(
+        {
+            'memory_length': sweep.SETTINGS[setting]['memory_length'],
+            'seed': seed,
+            'cut': cut,
+            'best': float(curve.mean_returns[filled].max())
+            if any(filled)
+            else None,
+            'solved_minutes': None if at is None else float(curve.minutes[at]),
+            'solved_steps': None
+            if at is None
+            else int(curve.environment_steps[at]),
+            'minutes': [round(float(x), 3) for x in curve.minutes[keep]],
+            'steps': [int(x) for x in curve.environment_steps[keep]],
+            'mean_return': [
+                round(float(x), 3) for x in curve.mean_returns[keep]
+            ],
+        }
+    )
+  rows.sort(key=lambda row: (row['cut'], row['memory_length'], row['seed']))
+  docs.mkdir(exist_ok=True)
+  (docs / 'memory_len.json').write_text(
+      '[\n' + ',\n'.join(json.dumps(row) for row in rows) + '\n]\n'
+  )
+  (docs / 'memory_len_table.md').write_text(_table(rows))
+  _plot(rows, docs / 'memory_len.png')
+  print(_table(rows))
+
+
+def _table(rows) -> str:
+  lines = [
+      '| memory_length | memory | seed | 95% correct after | environment steps |'
+      ' best share correct |',
+      '|---|---|---|---|---|---|',
+  ]
+  for row in rows:
+    minutes, steps = row['solved_minutes'], row['solved_steps']
+    lines.append(
+        f'| {row["memory_length"]} | {"cut" if row["cut"] else "whole"} |'
+        f' {row["seed"]} |'
+        f' {"not reached" if minutes is None else f"{minutes:.1f} min"} |'
+        f' {"" if steps is None else f"{steps:,}"} |'
+        + (' |' if row['best'] is None else f' {50 * (row["best"] + 1):.1f}% |')
+    )
+  return '\n'.join(lines) + '\n'
+
+
+def _plot(rows, output: pathlib.Path) -> None:
+  kinds = sorted({(row['cut'], row['memory_length']) for row in rows})
+  picture = figure.Figure(figsize=(10, 4.5), layout='constrained')
+  axes = picture.subplots(1, 2, sharey=True)
+  for index, (cut, length) in enumerate(kinds):
+    label = f'length {length}' + (', memory cut' if cut else '')
+    color = '0.5' if cut else f'C{index}'
+    for row in rows:
+      if (row['cut'], row['memory_length']) != (cut, length):
+        continue
+      correct = 50 * (np.array(row['mean_return']) + 1)
+      for axis, key in zip(axes, ('minutes', 'steps')):
+        axis.plot(row[key], correct, color=color, label=label, linewidth=1.2)
+      label = None  # One entry of the legend for all seeds.
+  axes[0].set_xlabel('wall time on two cores (minutes)')
+  axes[1].set_xlabel('environment steps')
+  axes[1].ticklabel_format(axis='x', scilimits=(-3, 6))
+  axes[0].set_ylabel('correct, of the last 200 episodes (%)')
+  for axis in axes:
+    axis.axhline(95, color='0.8', linestyle='--', linewidth=1)
+    axis.set_ylim(20, 102)
+    axis.grid(alpha=0.3)
+    axis.spines[['top', 'right']].set_visible(False)
+  axes[1].legend(loc='lower right')
+  picture.suptitle('BSuite memory_len: the quickstart, one line for each seed')
+  picture.savefig(output, dpi=110)
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,294 @@
+"""Tests of r2i_tf.agents.r2i_agent: one train step, and what it promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+
+from r2i_tf import R2IAgent
+from r2i_tf import config as agent_config
+from r2i_tf.environments import UnsupportedSpecError
+from tests.agents import small
+
+_BOX = tensor_spec.BoundedTensorSpec([2], tf.float32, [0.0, -3.0], [1.0, 3.0])
+_MULTI = tensor_spec.BoundedTensorSpec([2], tf.int32, [0, -1], [1, 2])
+_NESTED = {
+    'camera': tf.TensorSpec([8, 8, 3], tf.uint8),
+    'state': [tf.TensorSpec([3], tf.float32), tf.TensorSpec([], tf.float32)],
+}
+
+
+@pytest.fixture(name='agent', scope='module')
+def _agent():
+  return small.agent()
+
+
+def _all_variables(agent):
+  """Variables of the networks, normaliser and optimisers, by their order."""
+  optimizers = agent._optimizers.values()
+  return small.values(agent.world_model) + small.values(agent.behavior) + [
+      v.numpy() for optimizer in optimizers for v in optimizer.variables
+  ]
+
+
+def _train(agent, steps, **changes):
+  """Trains on a batch after the other; the losses and scalars of each step."""
+  results = []
+  for step in range(steps):
+    info = agent.train(small.trajectories(seed=step, **changes))
+    results.append({'loss': info.loss.numpy()})
+    results[-1].update({k: v.numpy() for k, v in info.extra.items()})
+  return results
+
+
+def test_same_seed_same_run(agent):
+  """A run is repeated bit for bit by its seed, and only by its seed."""
+  first = _train(agent, 5)
+  assert first == _train(small.agent(), 5)
+  assert all(np.isfinite(list(step.values())).all() for step in first)
+  other = _train(small.agent(seed=1), 2)
+  assert all(a['loss'] != b['loss'] for a, b in zip(first, other))
+
+
+def test_learns():
+  """On one batch over and over the world model's loss falls by a third."""
+  agent = small.agent()
+  batch = small.trajectories()
+  losses = [
+      float(agent.train(batch).extra['world_model/loss']) for _ in range(40)
+  ]
+  assert np.mean(losses[-5:]) < 0.67 * np.mean(losses[:5])
+
+
+def test_every_network_moves(agent):
+  """One step moves all networks, the slow critic and the normaliser."""
+  groups = {
+      'ssm': agent.world_model.ssm_variables,
+      'world model': agent.world_model.other_variables,
+      'actor': agent.behavior.actor_variables,
+      'critic': agent.behavior.critic_variables,
+      'slow critic': agent.behavior._slow_critic.variables,
+      'normalizer': agent.behavior.normalizer.variables,
+  }
+  before = {k: [v.numpy() for v in group] for k, group in groups.items()}
+  agent.train(small.trajectories(seed=11))
+  for name, group in groups.items():
+    assert any(np.any(a != b) for a, b in zip(before[name], group)), name
+
+
+def test_bad_batch_is_refused(agent):
+  """A NaN changes nothing but the count of steps; the next batch is learned."""
+  _train(agent, 1)
+  before, step = _all_variables(agent), agent.train_step_counter.numpy()
+  batch = small.trajectories(seed=21)
+  reward = batch.reward.numpy()
+  reward[1, 0] = np.nan
+  info = agent.train(batch.replace(reward=tf.constant(reward)))
+  assert info.extra['train/refused'] == 1
+  for a, b in zip(_all_variables(agent), before):
+    np.testing.assert_array_equal(a, b)
+  assert agent.train_step_counter == step + 1
+  info = agent.train(batch)
+  assert info.extra['train/refused'] == 0 and np.isfinite(info.loss)
+  after = _all_variables(agent)
+  assert all(np.all(np.isfinite(x)) for x in after)
+  changed = [np.any(a != b) for a, b in zip(after, before)]
+  assert np.mean(changed) > 0.9
+
+
+def test_compiles_once(agent):
+  """Batches of one shape share one compilation."""
+  _train(agent, 1)
+  count = agent._compiled_step.experimental_get_tracing_count()
+  _train(agent, 3)
+  assert agent._compiled_step.experimental_get_tracing_count() == count == 1
+
+
+def test_is_one_xla_program(agent):
+  """The whole step is one program, which never asks the host for anything."""
+  arguments = (small.trajectories(), None, tf.constant(0))
+  concrete = agent._compiled_step.get_concrete_function(*arguments)
+  assert concrete.function_def.attr['_XlaMustCompile'].b
+  names = {
+      node.op
+      for function in (
+          concrete.graph.as_graph_def(),
+          *concrete.graph.as_graph_def().library.function,
+      )
+      for node in getattr(function, 'node', None) or function.node_def
+  }
+  assert not {n for n in names if 'PyFunc' in n or 'Summary' in n}
+  assert not names & {'HostSend', 'Assert', 'PrintV2', 'ReadFile'}
+  program = agent._compiled_step.experimental_get_compiler_ir(*arguments)('hlo')
+  assert program.startswith('HloModule')
+  for operation in ('outfeed(', 'infeed(', 'send(', 'recv('):
+    assert operation not in program
+
+
+def test_extra_is_flat_and_scalar(agent):
+  """What is reported can go into any logger as it is."""
+  [result] = _train(agent, 1)
+  assert result.keys() >= {
+      'world_model/loss',
+      'actor/loss',
+      'critic/loss',
+      'returns/scale',
+      'train/refused',
+  }
+  assert all(x.shape == () and x.dtype == np.float32 for x in result.values())
+  total = sum(result[f'{k}/loss'] for k in ('world_model', 'actor', 'critic'))
+  np.testing.assert_allclose(result['loss'], total, rtol=1e-5)
+
+
+def test_weight_zero_takes_a_sequence_out(agent):
+  """What a sequence of weight 0 holds does not matter to the world model."""
+  batch = small.trajectories(seed=31)
+  other = tf.nest.map_structure(
+      lambda a, b: tf.stack([a[0], b[1]]),
+      batch,
+      small.trajectories(seed=32),
+  )
+  weights = tf.constant([1.0, 0.0])
+  np.testing.assert_allclose(
+      agent.loss(batch, weights).loss, agent.loss(other, weights).loss, rtol=1e-6
+  )
+  assert agent.loss(batch).loss != agent.loss(other).loss
+
+
+def test_loss_changes_nothing(agent):
+  """Asking for the loss, as a Learner may, trains nothing."""
+  before = _all_variables(agent)
+  agent.loss(small.trajectories())
+  for a, b in zip(_all_variables(agent), before):
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    'observation_spec, action_spec, changes',
+    [
+        (
+            _NESTED,
+            _MULTI,
+            {
+                'precision': agent_config.Precision.MIXED_BFLOAT16,
+                'starts_per_sequence': 2,
+                'policy_input': agent_config.PolicyInput.OUTPUT,
+            },
+        ),
+        (
+            small.VECTOR,
+            _BOX,
+            {
+                'kind': agent_config.SequenceModelKind.GRU,
+                'policy_input': agent_config.PolicyInput.HIDDEN,
+            },
+        ),
+        (
+            small.VECTOR,
+            small.DISCRETE,
+            {
+                'kind': agent_config.SequenceModelKind.GRU,
+                'precision': agent_config.Precision.MIXED_BFLOAT16,
+            },
+        ),
+    ],
+    ids=['nested-multidiscrete-bfloat16', 'continuous-gru', 'gru-bfloat16'],
+)
+def test_variants_train(observation_spec, action_spec, changes):
+  """Each kind of spec and option trains: finite, not refused, and moving."""
+  agent = small.agent(observation_spec, action_spec, **changes)
+  before = _all_variables(agent)
+  results = _train(
+      agent, 4, observation_spec=observation_spec, action_spec=action_spec
+  )
+  for result in results:
+    assert np.isfinite(list(result.values())).all(), result
+    assert result['train/refused'] == 0
+  after = _all_variables(agent)
+  assert all(np.all(np.isfinite(x)) for x in after)
+  assert np.mean([np.any(a != b) for a, b in zip(after, before)]) > 0.9
+  assert all(v.dtype in (tf.float32, tf.int64) for v in agent.variables)
+  _check_policy(agent, observation_spec, action_spec)
+
+
+def _check_policy(agent, observation_spec, action_spec):
+  """Both policies act within the spec, their states as their specs say."""
+  batch = small.trajectories(observation_spec, action_spec, batch=3, length=2)
+  for policy in (agent.policy, agent.collect_policy):
+    state = policy.get_initial_state(3)
+    for t, step_type in enumerate((ts.StepType.FIRST, ts.StepType.MID)):
+      observation = tf.nest.map_structure(
+          lambda x, t=t: x[:, t], batch.observation
+      )
+      step = policy.action(
+          ts.TimeStep(
+              tf.fill([3], tf.constant(step_type)),
+              tf.zeros([3]),
+              tf.ones([3]),
+              observation,
+          ),
+          state,
+      )
+      state = step.state
+      assert step.action.dtype == action_spec.dtype
+      assert np.all(step.action >= action_spec.minimum)
+      assert np.all(step.action <= action_spec.maximum)
+      for x, spec in zip(
+          tf.nest.flatten(state), tf.nest.flatten(policy.policy_state_spec)
+      ):
+        assert x.dtype == spec.dtype and x.shape == (3, *spec.shape)
+        assert np.all(np.isfinite(x))
+
+
+def test_starts_per_sequence(agent):
+  """As many imagination starts as asked for, each a state of its sequence."""
+  few = small.agent(starts_per_sequence=2)
+  assert few.world_model.hidden_shape == agent.world_model.hidden_shape
+  batch = small.trajectories(length=7)
+  seed = tf.constant([1, 2])
+  _, (experience, states), _ = few._world_model_loss(batch, None, seed)
+  start, terminal, is_valid = few._starts(experience, states, seed)
+  assert terminal.shape == is_valid.shape == (4,)
+  output = states.output.numpy()
+  for sequence in range(2):
+    places = [
+        np.flatnonzero((output[sequence] == x).all(-1))
+        for x in start.output[2 * sequence : 2 * sequence + 2].numpy()
+    ]
+    assert all(len(place) == 1 for place in places)
+    places = np.concatenate(places)
+    assert len(set(places)) == 2
+    np.testing.assert_array_equal(
+        terminal[2 * sequence : 2 * sequence + 2],
+        experience.terminal.numpy()[sequence, places],
+    )
+  every, _, _ = agent._starts(experience, states, seed)
+  np.testing.assert_array_equal(every.output, output.reshape(14, -1))
+
+
+@pytest.mark.parametrize(
+    'observation_spec, action_spec, sentence',
+    [
+        (
+            small.VECTOR,
+            {'move': small.DISCRETE, 'turn': small.DISCRETE},
+            r"action of the environment is nested \(action\['move'\]",
+        ),
+        (small.VECTOR, tf.TensorSpec([2], tf.float32), 'without bounds'),
+        (
+            tf.TensorSpec([4, 4, 3], tf.float32),
+            small.DISCRETE,
+            'has rank 3 and the dtype float32',
+        ),
+        (tf.TensorSpec([], tf.string), small.DISCRETE, 'has the dtype string'),
+    ],
+)
+def test_unsupported_specs(observation_spec, action_spec, sentence):
+  """An environment that cannot be learned is refused in a sentence."""
+  with pytest.raises(UnsupportedSpecError, match=sentence):
+    R2IAgent(
+        ts.time_step_spec(observation_spec), action_spec, small.config()
+    )
