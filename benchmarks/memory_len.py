@@ -133,7 +133,7 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
             'solved_steps': None
             if at is None
             else int(curve.environment_steps[at]),
-            'minutes': [round(float(x), 3) for x in curve.minutes[keep]],
+            'minutes': [_number(x) for x in curve.minutes[keep]],
             'steps': [int(x) for x in curve.environment_steps[keep]],
             'mean_return': [
                 round(float(x), 3) for x in curve.mean_returns[keep]
@@ -150,10 +150,13 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
   print(_table(rows))
 
 
+def _number(x) -> float:
+  return round(float(x), 3)
+
+
 def _table(rows) -> str:
   lines = [
-      '| memory_length | memory | seed | 95% correct after | environment steps |'
-      ' best share correct |',
+      '| memory_length | memory | seed | 95% correct after | steps | best |',
       '|---|---|---|---|---|---|',
   ]
   for row in rows:

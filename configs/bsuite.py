@@ -46,6 +46,7 @@ def get_config():
           task='bsuite/memory_len/0',
           steps=5_000_000,
           parallel_environments=1,
+          prefill=4_096,  # One batch, 16 x 256.
           train_ratio=1024.0,
           replay=run_config.ReplayConfig(
               capacity=5_000_000, batch_size=16, sequence_length=256

@@ -26,10 +26,12 @@ class R2IAgent(tf_agent.TFAgent):
 
   `train` takes trajectories [B, T] of any T >= 2, which may run across episode
   ends, and returns a `LossInfo` whose `extra` is a flat dict of float32
-  scalars. On one replica the train step is one XLA program; under a strategy
-  of several, gradients are averaged and return percentiles are taken over all
-  replicas. A step whose gradients are not finite changes no variable but the
-  step counter; `extra['train/refused']` is 1 for it.
+  scalars. On one replica the train step is one XLA program. Under a strategy of
+  several, gradients are averaged, return percentiles are taken over all
+  replicas, and each replica returns its share of loss and scalars: what
+  `train.Learner` reports, their sum, is the mean. A step whose gradients are
+  not finite changes no variable but the step counter; `extra['train/refused']`
+  is 1 for it.
   """
 
   def __init__(
@@ -162,7 +164,7 @@ class R2IAgent(tf_agent.TFAgent):
     del training  # Nothing here behaves differently in training.
     seed = self._step_seed(self.train_step_counter)
     loss, _, metrics = self._world_model_loss(experience, weights, seed)
-    return tf_agent.LossInfo(loss, metrics)
+    return _share_of_replica(tf_agent.LossInfo(loss, metrics))
 
   def _train(self, experience, weights=None):
     # Several replicas exchange gradients within the step, which only the
@@ -173,7 +175,7 @@ class R2IAgent(tf_agent.TFAgent):
         experience, weights, tf.cast(self.train_step_counter, tf.int32)
     )
     self.train_step_counter.assign_add(1)
-    return tf_agent.LossInfo(loss, extra)
+    return _share_of_replica(tf_agent.LossInfo(loss, extra))
 
   # The train step ------------------------------------------------------------
 
@@ -320,6 +322,14 @@ def _gradients(tape, loss, variables):
   return tape.gradient(
       loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
   )
+
+
+def _share_of_replica(info: tf_agent.LossInfo) -> tf_agent.LossInfo:
+  """Divides by the number of replicas: a `Learner` adds what they return."""
+  replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  if replicas == 1:
+    return info
+  return tf.nest.map_structure(lambda x: x / replicas, info)
 
 
 def _gather(x: tf.Tensor) -> tf.Tensor:

@@ -93,4 +93,7 @@ class SymlogTwoHot(tfd.Distribution):
     position = (symlog(value) - self._low) / spacing
     position = tf.clip_by_value(position, 0.0, float(self._bins - 1))
     bins = tf.range(self._bins, dtype=self.dtype)
-    return tf.nn.relu(1 - tf.abs(position[..., tf.newaxis] - bins))
+    weights = tf.nn.relu(1 - tf.abs(position[..., tf.newaxis] - bins))
+    # Compiled, the clipping would make a number of a NaN, and hide it.
+    unknown = tf.math.is_nan(value)[..., tf.newaxis]
+    return tf.where(unknown, tf.constant(float('nan'), self.dtype), weights)

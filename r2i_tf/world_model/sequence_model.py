@@ -148,7 +148,11 @@ class GRUSequenceModel(SequenceModel):
     self._learned = config.learned_initial_state
     if self._learned:
       self._initial = self.add_weight(
-          name='initial_state', shape=[size], initializer='zeros'
+          name='initial_state',
+          shape=[size],
+          initializer='zeros',
+          # The hidden state is float32, whatever the policy.
+          experimental_autocast=False,
       )
 
   def initial(self, batch_size) -> tf.Tensor:

@@ -103,12 +103,14 @@ def test_time_limit_is_not_terminal():
 
 def test_discount_zero_within_an_episode_is_not_terminal():
   """Only a last step ends an episode, not a discount along the way."""
-  got = _convert((
-      (_FIRST, _MID, 1, 0.0, 0.0),
-      (_MID, _MID, 2, 0.0, 0.5),
-      (_MID, _LAST, 2, 0.0, 0.5),
-      (_LAST, _FIRST, 2, 0.0, 1.0),
-  ))
+  got = _convert(
+      (
+          (_FIRST, _MID, 1, 0.0, 0.0),
+          (_MID, _MID, 2, 0.0, 0.5),
+          (_MID, _LAST, 2, 0.0, 0.5),
+          (_LAST, _FIRST, 2, 0.0, 1.0),
+      )
+  )
   assert not np.any(got.terminal)
 
 

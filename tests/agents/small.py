@@ -25,7 +25,8 @@ def config(
   """Returns a config that learns visibly within a few steps."""
   behavior = {'actor': _MLP, 'critic': _MLP, 'horizon': 3, **behavior}
   return agent_config.R2IConfig(
-      world_model=small.config(kind),
+      # No free nats: else the prior may learn nothing for some steps.
+      world_model=small.config(kind, layers=1, free_nats=0.0),
       behavior=agent_config.BehaviorConfig(**behavior),
       world_model_optimizer=_FAST,
       ssm_learning_rate=1e-2,
@@ -43,7 +44,12 @@ def agent(observation_spec=VECTOR, action_spec=DISCRETE, seed=0, **changes):
       action_spec,
       config(**changes),
       seed=seed,
-      train_step_counter=tf.Variable(0, dtype=tf.int64),
+      train_step_counter=tf.Variable(
+          0,
+          dtype=tf.int64,
+          trainable=False,
+          aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+      ),
   )
 
 

@@ -32,9 +32,7 @@ _FEATURES = 6
 def _actor_critic(spec):
   """Actor and critic; the critics moved off zero and away from each other."""
   tf.keras.utils.set_random_seed(1)
-  behavior = ActorCritic(
-      actions_lib.create(spec), _FEATURES, _CONFIG, bins=41
-  )
+  behavior = ActorCritic(actions_lib.create(spec), _FEATURES, _CONFIG, bins=41)
   for slow, fast in behavior._critic_pairs():
     for variable in (slow, fast):
       variable.assign(variable + 0.3 * tf.random.normal(variable.shape))

@@ -96,9 +96,7 @@ def test_masked_percentiles(kept, jit_compile):
       jit_compile=jit_compile,
   )
   expected = np.percentile(x[mask], percentages) if kept else np.zeros(5)
-  np.testing.assert_allclose(
-      compute(x, mask), expected, rtol=1e-5, atol=1e-5
-  )
+  np.testing.assert_allclose(compute(x, mask), expected, rtol=1e-5, atol=1e-5)
 
 
 def _normalizer(decay=0.99):

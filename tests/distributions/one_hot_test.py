@@ -61,12 +61,8 @@ def test_matches_reference(unimix, jit_compile):
   np.testing.assert_allclose(
       log_prob, np.log((p * chosen).sum(-1)).sum(-1), rtol=1e-5
   )
-  np.testing.assert_allclose(
-      entropy, -(p * np.log(p)).sum((-1, -2)), rtol=1e-5
-  )
-  np.testing.assert_allclose(
-      kl, (p * np.log(p / q)).sum((-1, -2)), rtol=1e-4
-  )
+  np.testing.assert_allclose(entropy, -(p * np.log(p)).sum((-1, -2)), rtol=1e-5)
+  np.testing.assert_allclose(kl, (p * np.log(p / q)).sum((-1, -2)), rtol=1e-4)
 
 
 def test_no_class_is_impossible():

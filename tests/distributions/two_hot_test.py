@@ -91,6 +91,23 @@ def test_targets_out_of_range():
     )
 
 
+@pytest.mark.parametrize('jit_compile', [False, True])
+def test_nan_is_not_hidden(jit_compile):
+  """A target that is NaN shows in the loss and in the gradient."""
+
+  @tf.function(jit_compile=jit_compile)
+  def compute(logits, value):
+    with tf.GradientTape() as tape:
+      tape.watch(logits)
+      log_prob = distributions.SymlogTwoHot(logits).log_prob(value)
+    return log_prob, tape.gradient(log_prob, logits)
+
+  logits = tf.random.stateless_normal([2, 9], [1, 2])
+  log_prob, gradient = compute(logits, tf.constant([np.nan, 1.0]))
+  np.testing.assert_array_equal(np.isnan(log_prob), [True, False])
+  np.testing.assert_array_equal(np.isnan(gradient).any(-1), [True, False])
+
+
 def test_maximum_likelihood_is_the_target():
   """The logits that fit a target best have the target as their mean."""
   for target in (0.0, -0.3, 12.5, -700.0):

@@ -22,7 +22,9 @@ _RESETS = [[1, 0, 0], [1, 0, 1]]
 def _observation(batch):
   rng = np.random.default_rng(1)
   return {
-      'camera': tf.constant(rng.integers(0, 256, [*batch, 16, 16, 3]), tf.uint8),
+      'camera': tf.constant(
+          rng.integers(0, 256, [*batch, 16, 16, 3]), tf.uint8
+      ),
       'grid': tf.constant(rng.integers(0, 9, [*batch, 2, 2]), tf.int32),
       'mask': tf.constant(rng.integers(0, 256, [*batch, 16, 16, 1]), tf.uint8),
       'speed': tf.constant(rng.normal(size=batch), tf.float32),
@@ -61,7 +63,9 @@ def test_every_leaf_is_seen(model, name):
   observation = _observation([4])
   before = model.posterior(observation).distribution.logits
   changed = dict(observation)
-  changed[name] = tf.cast(5 + tf.zeros_like(observation[name]), _MIXED[name].dtype)
+  changed[name] = tf.cast(
+      5 + tf.zeros_like(observation[name]), _MIXED[name].dtype
+  )
   after = model.posterior(changed).distribution.logits
   assert np.abs(after - before).max() > 1e-4
 
@@ -123,6 +127,9 @@ def test_bad_image_sizes(shape):
 
 def test_images_of_two_sizes():
   """Images of two sizes in one observation are refused, both named."""
-  spec = [tf.TensorSpec([16, 16, 3], tf.uint8), tf.TensorSpec([8, 8, 3], tf.uint8)]
+  spec = [
+      tf.TensorSpec([16, 16, 3], tf.uint8),
+      tf.TensorSpec([8, 8, 3], tf.uint8),
+  ]
   with pytest.raises(schema.ConfigError, match=r'\(8, 8\), \(16, 16\)'):
     small.model(spec)

@@ -12,7 +12,7 @@ from r2i_tf.world_model import WorldModel
 _MLP = agent_config.MLPConfig(1, 8)
 
 
-def config(kind=agent_config.SequenceModelKind.S3M, **changes):
+def config(kind=agent_config.SequenceModelKind.S3M, layers=2, **changes):
   """Returns a config of 8 units and 2 x 3 latents."""
   return dataclasses.replace(
       agent_config.WorldModelConfig(
@@ -21,7 +21,7 @@ def config(kind=agent_config.SequenceModelKind.S3M, **changes):
               output_size=8,
               width=8,
               state_size=8,
-              layers=2,
+              layers=layers,
               blocks=2,
               # Memory that is seen within a few steps.
               min_step=0.1,

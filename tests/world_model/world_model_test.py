@@ -158,9 +158,7 @@ def test_imagination_is_repeated_steps(model):
 def test_imagination_draws_from_the_prior(model):
   """Imagined latents are one-hot, and differ from start to start."""
   states, _, _ = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
-  start = tf.nest.map_structure(
-      lambda x: tf.repeat(x[:1, 3], 50, 0), states
-  )
+  start = tf.nest.map_structure(lambda x: tf.repeat(x[:1, 3], 50, 0), states)
   zeros = tf.zeros([50, 2])
   imagined = model.imagine(start, lambda state, seed: zeros, 2, [5, 6])
   latent = tf.reshape(imagined.state.latent[1:], [2, 50, 2, 3]).numpy()

@@ -1,0 +1,10 @@
+"""Settings of every test process, made before TensorFlow is loaded.
+
+The models here are tiny: what takes time is not running them but compiling
+them, so LLVM is told not to optimise. Processes that a test starts inherit it.
+"""
+
+import os
+
+os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')

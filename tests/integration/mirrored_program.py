@@ -1,0 +1,142 @@
+"""Trains on two replicas; a program, since it must split the CPU first.
+
+    python -m tests.integration.mirrored_program <folder>
+
+Writes what `mirrored_test` looks at to `results.json` in the folder.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.train import learner as learner_lib
+
+from r2i_tf.agents import r2i_agent
+from r2i_tf.world_model import WorldModel
+from tests.agents import small
+
+
+def _probabilities(self, distribution, seed):
+  """Stands in for sampling, so that chance does not tell replicas apart."""
+  del seed
+  probs = distribution.distribution.probs_parameter()
+  shape = tf.concat([tf.shape(probs)[:-2], [self.latent_size]], 0)
+  flat = tf.reshape(probs, shape)
+  flat.set_shape([*probs.shape[:-2], self.latent_size])
+  return flat
+
+
+def _per_replica(variable):
+  return [value.numpy() for value in variable.values]
+
+
+def _differing(agent):
+  """Names of variables that differ between the replicas."""
+  variables = [*agent.variables]
+  for optimizer in agent._optimizers.values():
+    variables.extend(optimizer.variables)
+  variables = [v for v in variables if hasattr(v, 'values')]
+  assert len(variables) > 150, 'the variables are not mirrored'
+  return [
+      v.name
+      for v in variables
+      if not np.array_equal(*_per_replica(v), equal_nan=True)
+  ]
+
+
+def _moments(agent):
+  """The first moments of Adam: a tenth of the gradient after one step."""
+  return [
+      v.numpy()
+      for name in ('world_model', 'ssm')
+      for v in agent._optimizers[name]._momentums
+  ]
+
+
+def main(folder):
+  """Runs everything on two logical devices."""
+  cpu = tf.config.list_physical_devices('CPU')[0]
+  tf.config.set_logical_device_configuration(
+      cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+  )
+  strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+  batches = [small.trajectories(seed=seed) for seed in (1, 2)]
+  results = {'replicas': strategy.num_replicas_in_sync}
+
+  @tf.function
+  def gathered():
+    def on_replica():
+      index = tf.distribute.get_replica_context().replica_id_in_sync_group
+      numbers = tf.range(3.0) + 3 * tf.cast(index, tf.float32)
+      return r2i_agent._gather(numbers), r2i_agent._gather(numbers > 1)
+
+    return strategy.run(on_replica)
+
+  results['gathered'] = [
+      [value.numpy().tolist() for value in x.values] for x in gathered()
+  ]
+
+  sample, WorldModel._sample = WorldModel._sample, _probabilities
+  with strategy.scope():
+    agent = small.agent()
+
+  def dataset():
+    elements = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
+    return tf.data.Dataset.from_tensor_slices((elements, [0, 0])).repeat()
+
+  learner = learner_lib.Learner(
+      folder,
+      agent.train_step_counter,
+      agent,
+      experience_dataset_fn=dataset,
+      strategy=strategy,
+      checkpoint_interval=0,
+      summary_interval=0,
+  )
+  info = learner.run(iterations=1)
+  results['world_model_loss'] = float(info.extra['world_model/loss'])
+  results['refused'] = float(info.extra['train/refused'])
+  mirrored = _moments(agent)
+  learner.run(iterations=2)
+  results['step'] = int(agent.train_step_counter.numpy())
+  results['differing'] = _differing(agent)
+  results['percentiles'] = (
+      agent.behavior.normalizer.variables[0].numpy().tolist()
+  )
+
+  # A bad batch on one replica is refused on both.
+  before = [v.numpy() for v in agent.trainable_variables]
+  bad = batches[0].replace(reward=batches[0].reward * float('nan'))
+  batches[0] = bad
+  info = learner.run(iterations=1, iterator=_iterator(strategy, dataset))
+  results['refused_bad'] = float(info.extra['train/refused'])
+  results['changed_by_bad'] = [
+      v.name
+      for v, old in zip(agent.trainable_variables, before)
+      if not np.array_equal(v.numpy(), old)
+  ]
+  results['differing_after_bad'] = _differing(agent)
+
+  # One replica, all of the data.
+  batches[0] = small.trajectories(seed=1)
+  alone = small.agent()
+  both = tf.nest.map_structure(lambda *x: tf.concat(x, 0), *batches)
+  info = alone.train(both)
+  results['world_model_loss_alone'] = float(info.extra['world_model/loss'])
+  results['gradient_errors'] = [
+      float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) + 1e-6))
+      for a, b in zip(mirrored, _moments(alone))
+  ]
+  WorldModel._sample = sample
+  with open(os.path.join(folder, 'results.json'), 'w', encoding='utf-8') as f:
+    json.dump(results, f)
+
+
+def _iterator(strategy, dataset):
+  return iter(strategy.distribute_datasets_from_function(lambda _: dataset()))
+
+
+if __name__ == '__main__':
+  main(sys.argv[1])
