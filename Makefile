@@ -43,6 +43,14 @@ format: $(INSTALLED)
 # The stamp goes first and comes back last, so that an install which was
 # interrupted is taken up again.
 $(INSTALLED): setup.py constraints.txt
+	@for stamp in $(VENV)/.installed-*; do \
+	  case "$$stamp,$(EXTRAS)" in *cpu*,gpu,* | *gpu*,cpu,*) \
+	    echo "$(VENV) was made with EXTRAS=$${stamp##*.installed-}, and" \
+	      'TensorFlow for CPUs and for GPUs must not be in one:' \
+	      'run `make clean` before EXTRAS=$(EXTRAS).' >&2; \
+	    exit 1; \
+	  esac; \
+	done
 	@rm -f $(VENV)/.installed-*
 	@python=; \
 	if ! $(VENV)/bin/python -c '$(SUITABLE)' >/dev/null 2>&1; then \

@@ -3,11 +3,12 @@
 Trains the quickstart's configuration at several settings and seeds, one run
 after the other, each a process of its own that goes on where it stopped:
 
-  python benchmarks/memory_len.py --settings=9,22 --seeds=0,1,2 --minutes=15
-  python benchmarks/memory_len.py --settings=22 --seeds=0 --minutes=15 --cut
+  python -m benchmarks.memory_len --settings=9,22 --seeds=0,1,2 --minutes=15
+  python -m benchmarks.memory_len --settings=22 --seeds=0 --minutes=15 --cut
 
-and puts everything found under --runs into docs/memory_len.json, docs/
-memory_len_table.md and docs/memory_len.png.
+and puts everything found under --runs into docs/memory_len.json, the picture
+docs/memory_len.png and the table of docs/learning.md.
+
 With --cut the memory is cut: the sequence model's hidden state is reset at
 every step, in training and in acting. What is learned then is learned without
 it. That is done here, from outside; the product has no such option.
@@ -25,6 +26,7 @@ from absl import flags
 from matplotlib import figure
 import numpy as np
 
+from benchmarks import tables
 from r2i_tf.training import cli
 from r2i_tf.visualization import learning_curve
 
@@ -42,7 +44,7 @@ _POINTS = 200  # Of a curve in the JSON file.
 
 def main(_) -> None:
   """Trains what is asked for, then reports all that is there."""
-  runs = pathlib.Path(_RUNS.value)
+  runs = pathlib.Path(_RUNS.value).resolve()
   if _ONE.value:
     _train(runs / _ONE.value, *_parse_name(_ONE.value))
     return
@@ -53,12 +55,14 @@ def main(_) -> None:
       subprocess.run(
           [
               sys.executable,
-              __file__,
+              '-m',
+              'benchmarks.memory_len',
               f'--one={name}',
               f'--runs={runs}',
               f'--minutes={_MINUTES.value}',
           ],
           check=True,
+          cwd=_ROOT,
       )
   _report(runs, _ROOT / 'docs')
 
@@ -145,7 +149,7 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
   (docs / 'memory_len.json').write_text(
       '[\n' + ',\n'.join(json.dumps(row) for row in rows) + '\n]\n'
   )
-  (docs / 'memory_len_table.md').write_text(_table(rows))
+  tables.insert(docs / 'learning.md', 'memory_len', _table(rows))
   _plot(rows, docs / 'memory_len.png')
   print(_table(rows))
 

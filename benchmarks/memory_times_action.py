@@ -6,9 +6,9 @@ the world model alone learns it, from made-up episodes, and each change is
 measured by how many updates it takes until 95% of the final rewards are
 predicted with the right sign:
 
-  python benchmarks/memory_times_action.py --output=docs/memory_times_action.md
+  python -m benchmarks.memory_times_action
 
-Each row changes one thing and keeps the changes of the rows above it.
+which puts the table into docs/learning.md. Each row changes one thing and keeps the changes of the rows above it.
 """
 
 import pathlib
@@ -18,13 +18,14 @@ from typing import NamedTuple
 from absl import flags
 import numpy as np
 
+from benchmarks import tables
 from r2i_tf.training import cli
 
-_OUTPUT = flags.DEFINE_string('output', None, 'The table to write, Markdown.')
 _LENGTH = flags.DEFINE_integer('memory_length', 3, 'Steps to remember.')
 _UPDATES = flags.DEFINE_integer('updates', 6000, 'Updates of a row at most.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of parameters and episodes.')
 
+_DOCUMENT = pathlib.Path(__file__).resolve().parent.parent / 'docs/learning.md'
 _BATCH, _TIME, _UNITS = 16, 64, 64
 _WINDOW = 250  # Updates between two looks at the share.
 
@@ -83,8 +84,7 @@ def main(_) -> None:
     reached = f'{updates:,}' if updates else f'not in {_UPDATES.value:,}'
     lines.append(f'| {variant.change} | {reached} | {milliseconds:.0f} |')
     print(lines[-1], flush=True)
-  if _OUTPUT.value:
-    pathlib.Path(_OUTPUT.value).write_text('\n'.join(lines) + '\n')
+  tables.insert(_DOCUMENT, 'memory_times_action', '\n'.join(lines))
 
 
 def _train(variant: Variant):

@@ -3,18 +3,15 @@
 python launch/list_tasks.py | grep memory
 """
 
-from absl import app
-
-from r2i_tf import environments
+from r2i_tf.training import cli
 
 
-def main(argv):
+def main(_) -> None:
   """Prints the tasks."""
-  if len(argv) > 1:
-    raise app.UsageError(f'list_tasks takes no arguments, found {argv[1:]}.')
-  for task in environments.list_tasks():
-    print(task)
+  from r2i_tf import environments
+
+  print(*environments.list_tasks(), sep='\n')
 
 
 if __name__ == '__main__':
-  app.run(main)
+  cli.run(main)

@@ -277,7 +277,7 @@ class R2IConfig:
             sequence_model=dataclasses.replace(
                 default.world_model.sequence_model,
                 output_size=output_size,
-                width=min(output_size, 1024),
+                width=units,
             ),
             encoder=mlp,
             decoder=mlp,

@@ -252,7 +252,10 @@ class R2IAgent(tf_agent.TFAgent):
 
     imagined = self._world_model.imagine(
         start,
-        lambda state, seed: self._behavior.act(features(state), seed),
+        # The actor's gradient passes through its actions, not its inputs.
+        lambda state, seed: self._behavior.act(
+            tf.stop_gradient(features(state)), seed
+        ),
         self._config.behavior.horizon,
         seed,
     )

@@ -110,11 +110,12 @@ class WorldModel(tf.Module):
     self.output_size = config.sequence_model.output_size
     self.action_size = action_size
 
+    latent_mlp = agent_config.MLPConfig(1, config.sequence_model.width)
     self._encoder = observations.Encoder(
         layout, config.encoder, config.cnn_depth, dtype
     )
     self._posterior = networks.Head(
-        agent_config.MLPConfig(1, config.encoder.units),
+        latent_mlp,
         self.latent_size,
         dtype,
         name='posterior',
@@ -123,7 +124,7 @@ class WorldModel(tf.Module):
         config.sequence_model, dtype
     )
     self._prior = networks.Head(
-        agent_config.MLPConfig(1, config.encoder.units),
+        latent_mlp,
         self.latent_size,
         dtype,
         name='prior',

@@ -63,6 +63,7 @@ def main(folder):
   )
   strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
   batches = [small.trajectories(seed=seed) for seed in (1, 2)]
+  bad = batches[0].replace(reward=batches[0].reward * float('nan'))
   results = {'replicas': strategy.num_replicas_in_sync}
 
   @tf.function
@@ -83,8 +84,10 @@ def main(folder):
     agent = small.agent()
 
   def dataset():
-    elements = tf.nest.map_structure(lambda *x: tf.stack(x), *batches)
-    return tf.data.Dataset.from_tensor_slices((elements, [0, 0])).repeat()
+    # Two elements a step, one for each replica.
+    elements = [*batches * 3, bad, batches[1]]
+    stacked = tf.nest.map_structure(lambda *x: tf.stack(x), *elements)
+    return tf.data.Dataset.from_tensor_slices((stacked, [0] * len(elements)))
 
   learner = learner_lib.Learner(
       folder,
@@ -108,9 +111,7 @@ def main(folder):
 
   # A bad batch on one replica is refused on both.
   before = [v.numpy() for v in agent.trainable_variables]
-  bad = batches[0].replace(reward=batches[0].reward * float('nan'))
-  batches[0] = bad
-  info = learner.run(iterations=1, iterator=_iterator(strategy, dataset))
+  info = learner.run(iterations=1)
   results['refused_bad'] = float(info.extra['train/refused'])
   results['changed_by_bad'] = [
       v.name
@@ -120,11 +121,10 @@ def main(folder):
   results['differing_after_bad'] = _differing(agent)
 
   # One replica, all of the data.
-  batches[0] = small.trajectories(seed=1)
   alone = small.agent()
   both = tf.nest.map_structure(lambda *x: tf.concat(x, 0), *batches)
-  info = alone.train(both)
-  results['world_model_loss_alone'] = float(info.extra['world_model/loss'])
+  _, extra = alone._train_step(both, None, tf.constant(0))
+  results['world_model_loss_alone'] = float(extra['world_model/loss'])
   results['gradient_errors'] = [
       float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) + 1e-6))
       for a, b in zip(mirrored, _moments(alone))
@@ -132,10 +132,6 @@ def main(folder):
   WorldModel._sample = sample
   with open(os.path.join(folder, 'results.json'), 'w', encoding='utf-8') as f:
     json.dump(results, f)
-
-
-def _iterator(strategy, dataset):
-  return iter(strategy.distribute_datasets_from_function(lambda _: dataset()))
 
 
 if __name__ == '__main__':
