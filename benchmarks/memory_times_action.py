@@ -8,7 +8,8 @@ predicted with the right sign:
 
   python -m benchmarks.memory_times_action
 
-which puts the table into docs/learning.md. Each row changes one thing and keeps the changes of the rows above it.
+which puts the table into docs/learning.md. Each row changes one thing and keeps
+the changes of the rows above it.
 """
 
 import pathlib

@@ -199,7 +199,7 @@ class BehaviorConfig:
   starts_per_sequence: Optional[int] = None
 
   def __post_init__(self):
-    _require_positive(self, 'behavior', 'horizon')
+    _require_positive(self, 'behavior', 'horizon', 'discount')
     for name in ('discount', 'lambda_', 'slow_critic_fraction', 'return_decay'):
       value = getattr(self, name)
       schema.require(
