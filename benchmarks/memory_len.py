@@ -14,6 +14,7 @@ every step, in training and in acting. What is learned then is learned without
 it. That is done here, from outside; the product has no such option.
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -89,11 +90,9 @@ def _train(workdir: pathlib.Path, setting: int, seed: int, cut: bool) -> None:
       steps=10_000_000,
       max_minutes=_MINUTES.value,
   )
-  if not cut:
-    print(cli.report(run.train(config, str(workdir))))
-    return
-  with _cut_memory(ssm.S3MStack):
-    print(cli.report(run.train(config, str(workdir))))
+  memory = _cut_memory(ssm.S3MStack) if cut else contextlib.nullcontext()
+  with memory:
+    run.train(config, str(workdir))
 
 
 def _cut_memory(stack):

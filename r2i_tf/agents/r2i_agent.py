@@ -174,6 +174,10 @@ class R2IAgent(tf_agent.TFAgent):
     loss, extra = train_step(
         experience, weights, tf.cast(self.train_step_counter, tf.int32)
     )
+    if self.summaries_enabled and replicas == 1:
+      # Outside of the program; nothing where there is no default writer.
+      for name, value in extra.items():
+        tf.summary.scalar(name, value, step=self.train_step_counter)
     self.train_step_counter.assign_add(1)
     return _share_of_replica(tf_agent.LossInfo(loss, extra))
 

@@ -47,7 +47,7 @@ class R2IPolicy(tf_policy.TFPolicy):
   The policy state is a dict of float32 tensors, so that every client can carry
   it: `hidden` (x_t) [B, *hidden_shape], `latent` (z_t) [B, G * K] and `action`
   (a_t, encoded) [B, A]. It is reset where `time_step.is_first()`. `action`
-  fills in a_t; `distribution` cannot know it and keeps a_(t-1).
+  puts in a_t; `distribution` cannot know it and puts in its mode.
   """
 
   def __init__(
@@ -106,6 +106,27 @@ class R2IPolicy(tf_policy.TFPolicy):
     )
 
   def _distribution(self, time_step, policy_state):
+    distribution, state = self._observe(time_step, policy_state, seed=None)
+    # Who asks for the distribution acts on it elsewhere. TF-Agents' own
+    # `GreedyPolicy` does, and takes the mode.
+    state = self._with_action(state, distribution.mode())
+    return policy_step.PolicyStep(distribution, state, ())
+
+  def _action(self, time_step, policy_state, seed=None):
+    seeds = tfp.util.SeedStream(seed, salt='R2IPolicy')
+    distribution, state = self._observe(time_step, policy_state, seeds())
+    action = distribution.sample(seed=seeds())
+    return policy_step.PolicyStep(action, self._with_action(state, action), ())
+
+  def _with_action(self, state: State, action: tf.Tensor):
+    return {
+        'hidden': state.hidden,
+        'latent': state.latent,
+        'action': self._behavior.actions.encode(action),
+    }
+
+  def _observe(self, time_step, policy_state, seed):
+    """Takes in an observation; returns the action's distribution, the state."""
     previous = State(
         hidden=policy_state['hidden'],
         output=tf.zeros([1, self._world_model.output_size]),
@@ -116,21 +137,11 @@ class R2IPolicy(tf_policy.TFPolicy):
         policy_state['action'],
         time_step.observation,
         time_step.is_first(),
-        seed=None,
+        seed,
     )
     features = policy_features(state, self._policy_input)
     parameters = self._behavior.actor(features)
     distribution = self._behavior.actions.environment_distribution(parameters)
     if self._greedy:
       distribution = tfp.distributions.Deterministic(distribution.mode())
-    new_state = {
-        'hidden': state.hidden,
-        'latent': state.latent,
-        'action': policy_state['action'],
-    }
-    return policy_step.PolicyStep(distribution, new_state, ())
-
-  def _action(self, time_step, policy_state, seed=None):
-    step = super()._action(time_step, policy_state, seed)
-    encoded = self._behavior.actions.encode(step.action)
-    return step._replace(state={**step.state, 'action': encoded})
+    return distribution, state

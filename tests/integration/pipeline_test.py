@@ -13,9 +13,11 @@ from tf_agents.drivers import py_driver
 from tf_agents.environments import parallel_py_environment
 from tf_agents.environments import tf_py_environment
 from tf_agents.metrics import tf_metrics
+from tf_agents.policies import greedy_policy
 from tf_agents.policies import policy_saver
 from tf_agents.policies import py_tf_eager_policy
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.specs import tensor_spec
 from tf_agents.system.default import multiprocessing_core
 from tf_agents.train import actor
 from tf_agents.train import learner as learner_lib
@@ -191,6 +193,7 @@ def _trained(agent, tmp_path_factory):
       experience_dataset_fn=lambda: replay.as_dataset(
           sample_batch_size=2, num_steps=6
       ),
+      summary_interval=1,
       triggers=[
           triggers.PolicySavedModelTrigger(
               str(root / 'policies'), agent, step, interval=3
@@ -230,6 +233,29 @@ def test_learner_writes(trained):
     for variable in agent.behavior.actor.trainable_variables:
       assert np.sum(np.abs(variable)) in exported, variable.name
   assert list(root.glob('train/**/ckpt-3.index'))
+
+
+def test_learner_summaries(trained):
+  """A Learner's TensorBoard shows every scalar of the loss."""
+  _, root, infos, _ = trained
+  events = b''.join(p.read_bytes() for p in root.glob('train/**/events*'))
+  for name in infos[0].extra:
+    assert name.encode() in events, name
+
+
+@pytest.mark.parametrize('wrapped', ['policy', 'collect_policy'])
+def test_greedy_policy(agent, wrapped):
+  """TF-Agents' GreedyPolicy keeps in its state the action that it took."""
+  policy = greedy_policy.GreedyPolicy(getattr(agent, wrapped))
+  time_step = ts.restart(
+      tensor_spec.sample_spec_nest(
+          agent.time_step_spec.observation, outer_dims=(5,)
+      ),
+      batch_size=5,
+  )
+  step = policy.action(time_step, policy.get_initial_state(5))
+  expected = agent.behavior.actions.encode(step.action)
+  np.testing.assert_array_equal(step.state['action'], expected)
 
 
 def test_checkpointer(trained, tmp_path):
