@@ -255,17 +255,22 @@ class R2IConfig:
 
   @classmethod
   def preset(cls, size: str) -> 'R2IConfig':
-    """Returns the defaults at one of the published model sizes.
+    """Returns the defaults at one of the published model sizes, or 'debug'.
 
     Args:
-      size: 'tiny', 'small', 'medium', 'large' or 'xlarge'.
+      size: 'tiny', 'small', 'medium', 'large' or 'xlarge', which change sizes
+        only; or 'debug', a model that two cores train in minutes, with what
+        else a model of that size and short memories ask for.
 
     Raises:
       schema.ConfigError: The size is none of these.
     """
+    if size == 'debug':
+      return _debug_config()
     if size not in _SIZES:
+      valid = [*_SIZES, 'debug']
       raise schema.ConfigError(
-          f'unknown model size {size!r}: {schema.nearest(size, _SIZES)}'
+          f'unknown model size {size!r}: {schema.nearest(size, valid)}'
       )
     output_size, cnn_depth, units, layers = _SIZES[size]
     mlp = MLPConfig(layers, units)
@@ -297,3 +302,51 @@ _SIZES = {
     'large': (2048, 64, 768, 4),
     'xlarge': (4096, 96, 1024, 5),
 }
+
+
+def _debug_config() -> R2IConfig:
+  """A model for two cores; what differs from the published recipe, and why.
+
+  * Two latents of four classes. Latents that carry nothing are noise on the
+    memory's input.
+  * Steps of the discretisation from 0.005 to 0.2. One input moves a state by
+    its step size; the published range, from 0.001 on, hardly notices what is
+    shown once.
+  * Larger learning rates, as small models bear, and short imagination from a
+    few starts.
+  * A tenth of the entropy scale. A policy that keeps the preferences that it
+    was initialised with, while it knows no better, shows the world model more
+    than a uniform one (docs/learning.md).
+  """
+  mlp = MLPConfig(layers=2, units=64)
+  behavior_optimizer = OptimizerConfig(3e-4, 1e-5, 100.0)
+  return R2IConfig(
+      world_model=WorldModelConfig(
+          sequence_model=SequenceModelConfig(
+              output_size=64,
+              width=64,
+              state_size=64,
+              layers=2,
+              blocks=4,
+              min_step=0.005,
+              max_step=0.2,
+          ),
+          latent=LatentConfig(groups=2, classes=4),
+          encoder=mlp,
+          decoder=mlp,
+          reward_head=mlp,
+          continuation_head=mlp,
+          cnn_depth=4,
+      ),
+      behavior=BehaviorConfig(
+          actor=mlp,
+          critic=mlp,
+          horizon=5,
+          entropy_scale=3e-5,
+          starts_per_sequence=8,
+      ),
+      world_model_optimizer=OptimizerConfig(3e-3),
+      ssm_learning_rate=3e-3,
+      actor_optimizer=behavior_optimizer,
+      critic_optimizer=behavior_optimizer,
+  )
