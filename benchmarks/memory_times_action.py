@@ -53,9 +53,9 @@ def variants():
   )
   yield variant
   variant = variant._replace(
-      change='steps of the discretisation 0.01 to 0.5',
-      min_step=0.01,
-      max_step=0.5,
+      change='steps of the discretisation 0.005 to 0.2',
+      min_step=0.005,
+      max_step=0.2,
   )
   yield variant
   variant = variant._replace(

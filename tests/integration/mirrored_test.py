@@ -25,7 +25,7 @@ def _results(tmp_path_factory):
       env={**os.environ, 'PYTHONPATH': path, 'CUDA_VISIBLE_DEVICES': ''},
       capture_output=True,
       text=True,
-      timeout=240,
+      timeout=900,
       check=False,
   )
   assert done.returncode == 0, done.stderr[-3000:]
