@@ -284,7 +284,7 @@ class WorldModel(tf.Module):
   def loss(
       self, experience: Experience, seed, weights=None
   ) -> Tuple[tf.Tensor, State, Dict[str, tf.Tensor]]:
-    """The world model's loss (arXiv 2403.04253, equation 4).
+    """The world model's loss (arXiv 2403.04253, section 3).
 
     Reconstruction, reward and continuation by maximum likelihood, and the KL
     between posterior and prior twice, each side held fixed once, free below
