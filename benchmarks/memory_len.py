@@ -40,6 +40,7 @@ _RUNS = flags.DEFINE_string('runs', 'runs/memory_len', 'Where the runs lie.')
 _ONE = flags.DEFINE_string('one', None, 'Internal: train this one run.')
 
 _SOLVED = 0.9  # A mean return of 0.9 is 95% correct.
+_FIRST = 50  # A mean over fewer episodes is no point of a curve.
 _POINTS = 200  # Of a curve in the JSON file.
 
 
@@ -118,11 +119,13 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
   for path in sorted(runs.glob('*/metrics.jsonl')):
     setting, seed, cut = _parse_name(path.parent.name)
     curve = learning_curve.read_curve(path)
+    if len(curve.minutes) <= _FIRST:
+      continue  # It has only begun.
     filled = np.arange(len(curve.mean_returns)) >= learning_curve.WINDOW - 1
     solved = np.flatnonzero(filled & (curve.mean_returns >= _SOLVED))
     at = solved[0] if len(solved) else None
     keep = np.unique(
-        np.linspace(0, len(curve.minutes) - 1, _POINTS).astype(int)
+        np.linspace(_FIRST, len(curve.minutes) - 1, _POINTS).astype(int)
     )
     rows.append(
         {
@@ -159,7 +162,7 @@ def _number(x) -> float:
 
 def _table(rows) -> str:
   lines = [
-      '| memory_length | memory | seed | 95% correct after | steps | best |',
+      '| memory_length | memory | seed | 95% correct after | steps | at its end |',
       '|---|---|---|---|---|---|',
   ]
   for row in rows:
@@ -169,7 +172,7 @@ def _table(rows) -> str:
         f' {row["seed"]} |'
         f' {"not reached" if minutes is None else f"{minutes:.1f} min"} |'
         f' {"" if steps is None else f"{steps:,}"} |'
-        + (' |' if row['best'] is None else f' {50 * (row["best"] + 1):.1f}% |')
+        + (' |' if row['best'] is None else f' {50 * (row["last"] + 1):.1f}% |')
     )
   return '\n'.join(lines) + '\n'
 
