@@ -127,23 +127,20 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
     keep = np.unique(
         np.linspace(_FIRST, len(curve.minutes) - 1, _POINTS).astype(int)
     )
+    reached = at is not None
     rows.append(
         {
             'memory_length': sweep.SETTINGS[setting]['memory_length'],
             'seed': seed,
             'cut': cut,
-            'best': float(curve.mean_returns[filled].max())
-            if any(filled)
+            'last': _number(curve.mean_returns[-1]),
+            'solved_minutes': _number(curve.minutes[at]) if reached else None,
+            'solved_steps': int(curve.environment_steps[at])
+            if reached
             else None,
-            'solved_minutes': None if at is None else float(curve.minutes[at]),
-            'solved_steps': None
-            if at is None
-            else int(curve.environment_steps[at]),
             'minutes': [_number(x) for x in curve.minutes[keep]],
             'steps': [int(x) for x in curve.environment_steps[keep]],
-            'mean_return': [
-                round(float(x), 3) for x in curve.mean_returns[keep]
-            ],
+            'mean_return': [_number(x) for x in curve.mean_returns[keep]],
         }
     )
   rows.sort(key=lambda row: (row['cut'], row['memory_length'], row['seed']))
@@ -162,7 +159,7 @@ def _number(x) -> float:
 
 def _table(rows) -> str:
   lines = [
-      '| memory_length | memory | seed | 95% correct after | steps | at its end |',
+      '| memory_length | memory | seed | 95% correct after | steps | at end |',
       '|---|---|---|---|---|---|',
   ]
   for row in rows:
@@ -172,7 +169,7 @@ def _table(rows) -> str:
         f' {row["seed"]} |'
         f' {"not reached" if minutes is None else f"{minutes:.1f} min"} |'
         f' {"" if steps is None else f"{steps:,}"} |'
-        + (' |' if row['best'] is None else f' {50 * (row["last"] + 1):.1f}% |')
+        f' {50 * (row["last"] + 1):.1f}% |'
     )
   return '\n'.join(lines) + '\n'
 
