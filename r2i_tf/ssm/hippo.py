@@ -123,9 +123,9 @@ class OutputMatrixInitializer(tf.keras.initializers.Initializer):
   of variance 1 / Q: the LeCun rule for the Q numbers that make one output.
 
   The published R2I counts H Q numbers, which makes what memory adds to an
-  output sqrt(H) times smaller, next to D u of the size of the input: hardly
-  visible. In a task of two things to be multiplied, one of them remembered,
-  the rule used here learned in 1,750 updates where the other took 8,000.
+  output sqrt(H) times smaller, next to D u of the size of the input. A small
+  model learned to use its memory a little sooner by the rule used here
+  (docs/learning.md).
   """
 
   def __init__(self, vectors: np.ndarray, seed: int | None = None):
