@@ -130,7 +130,9 @@ def report(summary: Any) -> str:
   if summary.plot is not None:
     lines.append(f'learning curve: {summary.plot}')
   tensorboard = shlex.quote(str(summary.workdir / 'tensorboard'))
-  lines.append(f'TensorBoard:    tensorboard --logdir={tensorboard}')
+  lines.append(
+      f'TensorBoard:    {_python()} -m tensorboard.main --logdir={tensorboard}'
+  )
   if summary.policy is None:
     lines.append(f'go on with:     {_this_command()}')
   else:
@@ -226,9 +228,15 @@ def _command_words(sibling: Optional[str] = None) -> List[str]:
   if spec is not None:
     package, _, name = spec.name.rpartition('.')
     module = f'{package}.{sibling or name}' if package else sibling or name
-    return ['python', '-m', module]
+    return [_python(), '-m', module]
   path = pathlib.Path(sys.argv[0])
-  return ['python', str(path.with_name(f'{sibling}.py') if sibling else path)]
+  return [_python(), str(path.with_name(f'{sibling}.py') if sibling else path)]
+
+
+def _python() -> str:
+  """Returns this Python as one would type it, whether activated or not."""
+  here, python = pathlib.Path.cwd(), pathlib.Path(sys.executable)
+  return str(python.relative_to(here)) if here in python.parents else 'python'
 
 
 def _silence() -> None:
