@@ -132,7 +132,7 @@ class ActorCritic(tf.Module):
     critic = self.value(tf.stop_gradient(outcome.features))
     if self.actions.differentiable:
       # The actor's gradient passes through the values of the states.
-      value = self._critic_mean_of(outcome.features)
+      value = self.value(outcome.features).mean()
     else:
       value = tf.stop_gradient(critic.mean())
     returns = returns_lib.lambda_returns(
@@ -189,9 +189,6 @@ class ActorCritic(tf.Module):
         'returns/scale': scale,
     }
     return Losses(actor_loss / count, critic_loss / count, percentiles, metrics)
-
-  def _critic_mean_of(self, features: tf.Tensor) -> tf.Tensor:
-    return self.value(features).mean()
 
   def update_slow_critic(self, condition: tf.Tensor) -> None:
     """Moves the slow copy towards the critic where `condition` holds."""
