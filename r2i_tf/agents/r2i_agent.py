@@ -112,6 +112,40 @@ class R2IAgent(tf_agent.TFAgent):
     """Actor and critic."""
     return self._behavior
 
+  def train_step_hlo(self, batch_size: int, sequence_length: int) -> bytes:
+    """Returns the train step's program before any compiler's optimisation.
+
+    For tools that compile it elsewhere, as `launch/tpu_preflight.py` does, or
+    count what it does. It is traced anew, which takes a while. The
+    variables it updates are aliased with the ones it reads.
+
+    Args:
+      batch_size: Sequences in a batch (B).
+      sequence_length: Steps in a sequence (T).
+
+    Returns:
+      A serialized HloModuleProto, which is for one replica.
+    """
+    batch = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec(
+            [batch_size, sequence_length, *spec.shape], spec.dtype
+        ),
+        self.collect_data_spec,
+    )
+
+    def train_step(step, *flat):
+      trajectory = tf.nest.pack_sequence_as(batch, flat)
+      return self._train_step(trajectory, None, step)
+
+    # TensorFlow takes specs there only if every argument is one.
+    program = tf.function(train_step, jit_compile=True, autograph=False)
+    generate = program.experimental_get_compiler_ir(
+        tf.TensorSpec([], tf.int32), *tf.nest.flatten(batch)
+    )
+    # Left to find the device out, TensorFlow draws a random number.
+    device = self._world_model.variables[0].device
+    return generate(stage='hlo_serialized', device_name=device)
+
   def _create_optimizers(self) -> None:
     config = self._config
     world, actor, critic = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.compiler.xla.service import hlo_pb2
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
@@ -148,6 +149,22 @@ def test_is_one_xla_program(agent):
   assert program.startswith('HloModule')
   for operation in ('outfeed(', 'infeed(', 'send(', 'recv('):
     assert operation not in program
+
+
+def test_program_of_the_train_step(agent):
+  """Others see the step as it is: this batch, and memory that is reused."""
+  program = hlo_pb2.HloModuleProto.FromString(agent.train_step_hlo(3, 7))
+  parameters = program.host_program_shape.parameters
+  results = program.host_program_shape.result.tuple_shapes
+  observation = [3, 7, *small.VECTOR.shape]
+  assert [list(p.dimensions) for p in parameters].count(observation) == 1
+  aliases = program.input_output_alias.entries
+  # Loss and scalars are new; all else is the next value of a variable.
+  [scalars] = _train(agent, 1)
+  assert len(results) == len(scalars) + len(aliases)
+  for alias in aliases:
+    [index] = alias.output_shape_index
+    assert results[index] == parameters[alias.parameter_number]
 
 
 def test_extra_is_flat_and_scalar(agent):
