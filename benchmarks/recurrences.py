@@ -73,12 +73,14 @@ def problem(shape: Shape) -> Problem:
     parts = random.standard_normal((2, *dimensions), np.float32)
     return parts[0] + 1j * parts[1]
 
+  is_reset = random.random((batch, length)) < _RESETS / (length + _RESETS)
+  is_reset[0, [0, -1]] = False, True  # No gradient is zero.
   magnitude = 1 - 10 ** random.uniform(-5, -2, size)
   phase = random.uniform(0, 2 * np.pi, size)
   return Problem(
       lambda_bar=(magnitude * np.exp(1j * phase)).astype(np.complex64),
       inputs=normal(batch, length, size),
-      is_reset=random.random((batch, length)) < _RESETS / length,
+      is_reset=is_reset,
       carry=normal(batch, size),
       initial_state=normal(size),
       upstream=normal(batch, length, size),
@@ -141,10 +143,11 @@ def errors(found: Solution, true: Solution) -> Dict[str, float]:
   def greatest(x):
     return np.abs(x).reshape([-1, x.shape[-1]]).max(0)
 
-  return {
-      name: float(np.max(greatest(ours - theirs) / greatest(theirs)))
-      for name, ours, theirs in zip(Solution._fields, found, true)
-  }
+  def relative(ours, theirs):
+    return np.max(greatest(ours - theirs) / greatest(theirs))
+
+  parts = zip(Solution._fields, found, true)
+  return {name: float(relative(*pair)) for name, *pair in parts}
 
 
 # r2i_tf -----------------------------------------------------------------------

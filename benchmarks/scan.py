@@ -6,7 +6,7 @@ one XLA program (see `benchmarks.recurrences`). Timed in turn, compiled in turn,
 beside the time that moving the arrays once takes.
 
   python -m benchmarks.scan
-  python -m benchmarks.scan --shapes=8x512x256 --lengths= --loop_max_length=0
+  python -m benchmarks.scan --shapes=8x512x256 --series= --loop_max_length=0
   python -m benchmarks.scan --hlo=DIRECTORY
 
 The second form gives shapes of one's own and leaves out the loop and the series
@@ -28,8 +28,8 @@ from r2i_tf.training import errors
 _SHAPES = flags.DEFINE_list(
     'shapes', ['4x1024x512', '16x256x128', '1x16384x256'], 'BxLxP, a list.'
 )
-_LENGTHS = flags.DEFINE_list(
-    'lengths', ['1024', '4096', '16384', '65536'], 'L of the series, B = 1.'
+_SERIES = flags.DEFINE_list(
+    'series', ['1024', '4096', '16384', '65536'], 'L of the series, B = 1.'
 )
 _STATE_SIZE = flags.DEFINE_integer('state_size', 128, 'P of the series.')
 _LOOP_MAX_LENGTH = flags.DEFINE_integer(
@@ -50,7 +50,7 @@ def main(_) -> None:
   from r2i_tf.training import quiet
 
   shapes = [_parse(text) for text in _SHAPES.value]
-  lengths = report.numbers(_LENGTHS)
+  lengths = report.numbers(_SERIES)
   if _STATE_SIZE.value < 1 or _COMPILATIONS.value < 1:
     raise errors.RunError('--state_size and --compilations must be positive.')
   seconds, compilations = report.SECONDS.value, _COMPILATIONS.value
@@ -164,7 +164,7 @@ def _measure_shape(names, shape, seconds, compilations) -> List[Dict[str, Any]]:
             'compile_s': float(max(0.0, ran - times[name].median)),
             'errors': wrong[name],
             'error_of_states': wrong[name]['states'],
-            'error_of_gradients': max(gradients),
+            'error_of_gradients': float(np.max(gradients)),
         }
     )
     print(

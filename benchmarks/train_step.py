@@ -1,0 +1,299 @@
+r"""A whole train step of the agent, by sequence length: S3M and GRU.
+
+World model, imagination, actor, critic and optimisers, on random trajectories
+of always the same number of steps: twice the length, half the sequences.
+
+  python -m benchmarks.train_step
+  python -m benchmarks.train_step --preset=tiny --lengths=64,1024
+  python -m benchmarks.train_step --config=configs/bsuite.py --tokens=16_384 \
+      --lengths=16384 --gru_max_length=0 --config.agent.precision=mixed_bfloat16
+  python -m benchmarks.train_step --hlo=DIRECTORY
+
+Without --preset and --config: three numbers to see, two actions, 128 units, a
+state of 3 x 64, 8 latents of 8 classes. A config's task says what is seen.
+"""
+
+import dataclasses
+import re
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from absl import flags
+
+from benchmarks import report
+from benchmarks import timing
+from r2i_tf.training import cli
+from r2i_tf.training import errors
+
+_PRESETS = ('debug', 'tiny', 'small', 'medium', 'large', 'xlarge')
+_PRESET = flags.DEFINE_enum(
+    'preset', None, _PRESETS, 'A size, as `R2IConfig.preset` takes it.'
+)
+_LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
+_TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
+_GRU_MAX_LENGTH = flags.DEFINE_integer(
+    'gru_max_length', 1024, 'Greatest length for the GRU; 0 leaves it out.'
+)
+_STARTS = flags.DEFINE_integer(
+    'starts_per_sequence', None, "Imagination starts, for the setting's own."
+)
+_PRECISION = flags.DEFINE_enum(
+    'precision',
+    None,
+    ['float32', 'mixed_bfloat16'],
+    "Of the products, for the setting's own.",
+)
+
+_MATRIX = 2048  # Rows and columns of the product that gauges the machine.
+# Values of `SequenceModelKind`, which is not imported yet: TensorFlow, which
+# comes with it, has to wait for `cli.run`.
+_S3M, _GRU = 's3m', 'gru'
+
+
+class Case(NamedTuple):
+  """One thing that is timed: a kind of sequence model and a batch."""
+
+  kind: str
+  batch_size: int
+  length: int
+
+
+def main(_) -> None:
+  """Runs what the flags ask for."""
+  from r2i_tf.training import quiet
+
+  lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
+  seconds = report.SECONDS.value
+  if report.QUICK.value:
+    lengths, tokens, seconds = [8], 16, 0.5
+  setting = _changed(_setting(), _STARTS.value, _PRECISION.value)
+  each = cases(lengths, tokens, _GRU_MAX_LENGTH.value)
+  quiet.first_compilation()
+  if report.HLO.value:
+    _write_hlo(setting, each)
+    return
+  record = measure(setting, each, seconds)
+  report.finish(
+      'train_step', record, tables(record), lambda it: plot(record, it)
+  )
+
+
+def cases(
+    lengths: Sequence[int], tokens: int, gru_max_length: int
+) -> List[Case]:
+  """Returns what is timed, S3M before GRU.
+
+  Args:
+    lengths: Of the sequences.
+    tokens: Steps in a batch; every length must divide it.
+    gru_max_length: Greatest length for the GRU.
+
+  Raises:
+    errors.RunError: A length does not divide `tokens`.
+  """
+  for length in lengths:
+    if length < 2 or tokens % length:
+      raise errors.RunError(
+          f'--lengths has {length}; a length is at least 2 and divides --tokens'
+          f' ({tokens}).'
+      )
+  return [
+      Case(kind, tokens // length, length)
+      for kind in (_S3M, _GRU)
+      for length in lengths
+      if kind == _S3M or length <= gru_max_length
+  ]
+
+
+def measure(
+    setting: Any, each: Sequence[Case], seconds: float
+) -> Dict[str, Any]:
+  """Measures the train step in every case.
+
+  Args:
+    setting: A `agents.Setting`; the kind of its sequence model is replaced.
+    each: The cases.
+    seconds: Timing of them all.
+
+  Returns:
+    What the JSON file holds: the machine, the setting, a row for each case.
+  """
+  import tensorflow as tf
+
+  from benchmarks import agents
+  from benchmarks import flops
+
+  timed, rows = {}, {}
+  for case in each:
+    agent = agents.build(_with_kind(setting, case.kind))
+    experience = agents.trajectories(agent, case.batch_size, case.length)
+    train = tf.function(agent.train, autograph=False)
+    traced, concrete = timing.timed(
+        lambda: train.get_concrete_function(experience)  # noqa: B023
+    )
+    first, info = timing.timed(lambda: train(experience))  # noqa: B023
+    timed[case] = lambda f=train, x=experience: f(x)
+    rows[case] = {
+        **case._asdict(),
+        'trace_s': traced,
+        'first_step_s': traced + first,
+        'matrix_gflop': 1e-9 * flops.matrix_flops(concrete),
+        'loss': float(info.loss),
+        'refused': float(info.extra['train/refused']),
+    }
+    print(
+        f'{case.batch_size}x{case.length} {case.kind}: first step after'
+        f' {traced + first:.1f} s',
+        flush=True,
+    )
+
+  square = tf.random.normal([_MATRIX, _MATRIX])
+  product = tf.function(tf.matmul, jit_compile=True)
+  timed['product'] = lambda: product(square, square)
+  times = timing.in_turn(timed, seconds, least=5)
+  rate = 2e-9 * _MATRIX**3 / times['product'].median
+  for case, row in rows.items():
+    shortest = next(other for other in each if other.kind == case.kind)
+    twin = case._replace(kind=_S3M)
+    row.update(
+        times[case].record(),
+        over_s3m=times[case].over(times[twin]),
+        over_shortest=times[case].over(times[shortest]),
+        floor_ms=1e3 * row['matrix_gflop'] / rate,
+        over_floor=times[case].median * rate / row['matrix_gflop'],
+    )
+  return {
+      'machine': report.machine(),
+      'setting': setting.name,
+      'starts_per_sequence': setting.config.behavior.starts_per_sequence,
+      'precision': setting.config.precision.value,
+      'product_ms': 1e3 * times['product'].median,
+      'product_gflop_per_s': rate,
+      'rows': list(rows.values()),
+  }
+
+
+def tables(record: Dict[str, Any]) -> Dict[str, str]:
+  """Returns the table, by the name of its place."""
+  starts = record['starts_per_sequence']
+  above = (
+      f'{report.machine_line(record["machine"])} Setting:'
+      f' {record["setting"]}, {record["precision"]}, imagination from'
+      f' {"every step" if starts is None else f"{starts} steps a sequence"}.'
+      f' A product of two {_MATRIX} x {_MATRIX} float32 matrices took'
+      f' {record["product_ms"]:.0f} ms,'
+      f' {record["product_gflop_per_s"]:.0f} GFLOP/s.'
+  )
+  columns = {
+      'B x T': lambda row: f'{row["batch_size"]}x{row["length"]}',
+      'model': lambda row: row['kind'].upper(),
+      'step (ms)': lambda row: row['median_ms'],
+      'over S3M': lambda row: row['over_s3m'],
+      'over shortest': lambda row: row['over_shortest'],
+      'floor (ms)': lambda row: row['floor_ms'],
+      'over floor': lambda row: row['over_floor'],
+      'trace (s)': lambda row: row['trace_s'],
+      'first step (s)': lambda row: row['first_step_s'],
+  }
+  table = report.markdown(
+      list(columns),
+      [[value(row) for value in columns.values()] for row in record['rows']],
+  )
+  return {'train_step': f'{above}\n\n{table}'}
+
+
+def plot(record: Dict[str, Any], picture) -> None:
+  """Draws the step's time, and that of the first, against the length."""
+  steady, first = picture.subplots(1, 2)
+  for kind in (_S3M, _GRU):
+    rows = [row for row in record['rows'] if row['kind'] == kind]
+    lengths = [row['length'] for row in rows]
+    for axes, key in ((steady, 'median_ms'), (first, 'first_step_s')):
+      axes.plot(lengths, [row[key] for row in rows], 'o-', label=kind.upper())
+  rows = [row for row in record['rows'] if row['kind'] == _S3M]
+  steady.plot(
+      [row['length'] for row in rows],
+      [row['floor_ms'] for row in rows],
+      '--',
+      color='0.6',
+      label='floor of S3M',
+  )
+  tokens = rows[0]['batch_size'] * rows[0]['length']
+  for axes in (steady, first):
+    axes.set_xscale('log', base=2)
+    axes.set_yscale('log')
+    axes.set_xlabel(f'sequence length, {tokens:,} steps in a batch')
+    axes.legend()
+  steady.set_ylabel('train step (ms)')
+  first.set_ylabel('first train step, with tracing (s)')
+
+
+def _setting():
+  """Returns the setting that --preset or --config names."""
+  from benchmarks import agents
+  from r2i_tf import config as agent_config
+
+  config = _config()
+  if config is not None and _PRESET.value:
+    raise errors.RunError('--preset and --config exclude each other.')
+  if config is not None:
+    return agents.run_setting(cli.run_config(config))
+  if _PRESET.value:
+    preset = agent_config.R2IConfig.preset(_PRESET.value)
+    return agents.vector_setting(_PRESET.value, preset)
+  if report.QUICK.value:
+    return agents.vector_setting('smallest', agents.smallest_config())
+  return agents.vector_setting('vector', agents.plain_config())
+
+
+def _config() -> Optional[Any]:
+  """Returns the value of --config; None where it is not given."""
+  return flags.FLAGS['config'].value if 'config' in flags.FLAGS else None
+
+
+def _changed(setting, starts: Optional[int], precision: Optional[str]):
+  """Returns the setting with what the flags change."""
+  from r2i_tf import config as agent_config
+
+  config = setting.config
+  if starts is not None:
+    config = dataclasses.replace(
+        config,
+        behavior=dataclasses.replace(
+            config.behavior, starts_per_sequence=starts
+        ),
+    )
+  if precision is not None:
+    precision = agent_config.Precision(precision)
+    config = dataclasses.replace(config, precision=precision)
+  return dataclasses.replace(setting, config=config)
+
+
+def _with_kind(setting, kind: str):
+  from r2i_tf import config as agent_config
+
+  world_model = setting.config.world_model
+  sequence_model = dataclasses.replace(
+      world_model.sequence_model, kind=agent_config.SequenceModelKind(kind)
+  )
+  world_model = dataclasses.replace(world_model, sequence_model=sequence_model)
+  config = dataclasses.replace(setting.config, world_model=world_model)
+  return dataclasses.replace(setting, config=config)
+
+
+def _write_hlo(setting, each: Sequence[Case]) -> None:
+  from benchmarks import agents
+
+  for case in each:
+    agent = agents.build(_with_kind(setting, case.kind))
+    report.write_hlo(
+        f'train_step-{case.kind}-{case.batch_size}x{case.length}',
+        agent.train_step_hlo(case.batch_size, case.length),
+    )
+
+
+if __name__ == '__main__':
+  # As soon as the flag is defined the launch programs' parser insists on it.
+  if any(re.match(r'--?config([.=]|$)', word) for word in sys.argv[1:]):
+    cli.define_config()
+  cli.run(main)
