@@ -1,0 +1,117 @@
+"""Whether a configuration's train step fits a TPU, asked of its compiler.
+
+task -> specs -> agent -> the train step's HLO -> TPU compiler -> report
+"""
+
+import functools
+import pathlib
+import sys
+import time
+from typing import Any, Callable, Mapping, Optional
+
+import tensorflow as tf
+from tf_agents.environments import tf_py_environment
+
+from r2i_tf import schema
+from r2i_tf.training import errors
+from r2i_tf.training import files
+from r2i_tf.training import quiet
+from r2i_tf.training import run
+from r2i_tf.training import run_config
+from r2i_tf.training.preflight import chips
+from r2i_tf.training.preflight import compiler
+from r2i_tf.training.preflight import installation
+from r2i_tf.training.preflight import report as report_lib
+
+Compiler = Callable[[bytes, str], Mapping[str, Any]]
+
+
+def check(
+    config: run_config.RunConfig,
+    topology: str,
+    workdir: str,
+    parts: run.RunParts = run.R2I_PARTS,
+    compile_for_tpu: Optional[Compiler] = None,
+) -> report_lib.Report:
+  """Compiles the train step for one chip; no TPU is needed.
+
+  Args:
+    config: The run.
+    topology: Such as 'v5e:2x2'.
+    workdir: Gets `preflight.json`, and on first use the compiler.
+    parts: Agent and environments.
+    compile_for_tpu: (HLO, topology) to what `tpu_compiler` answers; by default
+      asks it.
+
+  Raises:
+    errors.RunError: `topology` or `workdir` cannot be used, or the compiler
+      cannot be installed or fails.
+    environments.UnknownTaskError: There is no such task.
+    environments.UnsupportedSpecError: The agent cannot act in it.
+  """
+  chip = chips.chip(topology)
+  # Wherever a GPU may be: one program, whatever the machine.
+  with tf.device('/device:CPU:0'):
+    agent = _agent(config, parts)
+  directory = _made(pathlib.Path(workdir).expanduser())
+  if compile_for_tpu is None:
+    python = installation.ensure(directory / 'cache' / 'tpu_compiler', _note)
+    compile_for_tpu = functools.partial(compiler.compile_for_tpu, python)
+  replay = config.replay
+  _note(
+      'tracing the train step for batches of'
+      f' {replay.batch_size} x {replay.sequence_length} steps'
+  )
+  start = time.monotonic()
+  with tf.device('/device:CPU:0'):
+    hlo = agent.train_step_hlo(replay.batch_size, replay.sequence_length)
+  trace_seconds = time.monotonic() - start
+  _note(
+      f'compiling it for {topology} with the TPU compiler, which takes a minute'
+      ' for a small model and ten for a large one'
+  )
+  observation = tf.nest.flatten(agent.time_step_spec.observation)
+  report = report_lib.make(
+      config,
+      any(len(spec.shape) == 3 for spec in observation),
+      topology,
+      chip.available_bytes,
+      trace_seconds,
+      compile_for_tpu(hlo, topology),
+  )
+  record = {
+      **schema.to_mapping(report),
+      'config': schema.to_mapping(config),
+      'compiler': installation.REQUIREMENTS,
+  }
+  files.write_json(directory / 'preflight.json', record)
+  return report
+
+
+def _agent(config, parts):
+  quiet.first_compilation()
+  environment = parts.load(config.task, config.seed)
+  try:
+    specs = tf_py_environment.TFPyEnvironment(environment)
+    return parts.build_agent(
+        specs.time_step_spec(),
+        specs.action_spec(),
+        config,
+        tf.Variable(0, dtype=tf.int64, trainable=False),
+    )
+  finally:
+    environment.close()
+
+
+def _made(directory: pathlib.Path) -> pathlib.Path:
+  try:
+    directory.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise errors.RunError(
+        f'--workdir {directory} cannot be written: {error.strerror}.'
+    ) from error
+  return directory
+
+
+def _note(text: str) -> None:
+  print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,45 @@
+"""Fields of the configuration that make the train step need less memory."""
+
+from typing import Any, Tuple
+
+from r2i_tf import config as agent_config
+from r2i_tf.training import run_config
+
+_CNN_DEPTH = 'agent.world_model.cnn_depth'
+# Names, those first that change the learning least, to what they do.
+REMARKS = {
+    'agent.precision': 'mixed_bfloat16 halves activations',
+    'agent.behavior.starts_per_sequence': 'imagine from fewer of the steps',
+    'agent.behavior.horizon': 'imagine fewer steps ahead',
+    'replay.batch_size': 'nearly in proportion',
+    'replay.sequence_length': 'nearly in proportion; memory ends there',
+    _CNN_DEPTH: 'fewer channels of images',
+    'agent.world_model.sequence_model.width': 'a smaller model',
+}
+_SMALLEST = {
+    'agent.precision': (agent_config.Precision.MIXED_BFLOAT16,),
+    'replay.sequence_length': (2,),
+}
+
+
+def fields(
+    config: run_config.RunConfig, has_images: bool
+) -> Tuple[Tuple[str, Any], ...]:
+  """Returns the fields that would make the train step smaller, with values.
+
+  Args:
+    config: The run.
+    has_images: Whether a part of the observation is an image.
+  """
+  values = [
+      (name, _value(config, name))
+      for name in REMARKS
+      if has_images or name != _CNN_DEPTH
+  ]
+  return tuple((n, v) for n, v in values if v not in _SMALLEST.get(n, (1,)))
+
+
+def _value(config: Any, name: str) -> Any:
+  for part in name.split('.'):
+    config = getattr(config, part)
+  return config

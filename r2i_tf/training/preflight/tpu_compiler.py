@@ -1,0 +1,250 @@
+"""The program that runs where JAX is: a train step in, the compiler's word out.
+
+libtpu holds the compiler for TPUs, and JAX hands it a program for a topology
+that is only described, so no TPU is needed. JAX cannot be installed beside
+TensorFlow 2.15, which needs an older NumPy. This file is therefore run by the
+Python of an environment of its own and imports nothing of r2i_tf:
+
+  python -I tpu_compiler.py v5e:2x2 < step.hlo
+
+It writes one JSON object to standard output. Everything that libtpu has to say
+goes to standard error.
+"""
+
+import ctypes
+import json
+import math
+import os
+import re
+import signal
+import sys
+import time
+from typing import Any, Callable, Dict, Optional
+
+_BYTES = {
+    'argument_bytes': 'argument_size_in_bytes',
+    'output_bytes': 'output_size_in_bytes',
+    'alias_bytes': 'alias_size_in_bytes',
+    'temporary_bytes': 'temp_size_in_bytes',
+    'code_bytes': 'generated_code_size_in_bytes',
+}
+# What passes its operand on.
+_COPIES = ('kCopy', 'kCopyStart', 'kCopyDone', 'kBitcast')
+
+
+def main() -> None:
+  """Compiles what comes on standard input."""
+  # Ends with the program that started it, however that one ends.
+  ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+  answer = os.dup(1)
+  os.dup2(2, 1)
+  os.environ.update(
+      JAX_PLATFORMS='cpu',
+      TPU_SKIP_MDS_QUERY='1',  # Asks the cloud which TPU this machine has.
+      TPU_LOG_DIR='disabled',
+      # Else another program that uses libtpu, without a TPU too, is in the way.
+      ALLOW_MULTIPLE_LIBTPU_LOAD='1',
+  )
+  topology, *options = sys.argv[1:]
+  result = _compile(
+      sys.stdin.buffer.read(), topology, dict(o.split('=', 1) for o in options)
+  )
+  with os.fdopen(answer, 'w', encoding='utf-8') as file:
+    json.dump(result, file)
+
+
+def _compile(
+    hlo: bytes, topology: str, options: Dict[str, str]
+) -> Dict[str, Any]:
+  """Compiles `hlo`, an HloModuleProto, for one device of the topology."""
+  import jax
+  from jax._src.interpreters import mlir
+  from jax.experimental import topologies
+  from jaxlib import _jax
+  from jaxlib import xla_client
+  from jaxlib.mlir import ir
+  import numpy as np
+
+  described = topologies.get_topology_desc(
+      platform='tpu', topology_name=topology, **options
+  )
+  device = described.devices[0]
+  settings = xla_client.CompileOptions()
+  settings.num_replicas = settings.num_partitions = 1
+  settings.executable_build_options.device_assignment = (
+      xla_client.DeviceAssignment.create(np.array([[device.id]]))
+  )
+  with mlir.make_ir_context():
+    module = ir.Module.parse(_jax.mlir.hlo_to_stablehlo(hlo))
+    _drop_copies(module, ir)
+    start = time.monotonic()
+    try:
+      executable = device.client.compile(
+          module, xla_client.DeviceList((device,)), settings
+      )
+    except jax.errors.JaxRuntimeError as error:
+      return {
+          'refused': str(error),
+          'compile_seconds': time.monotonic() - start,
+      }
+    seconds = time.monotonic() - start
+  memory = executable.get_compiled_memory_stats()
+  cost = executable.cost_analysis()
+  [optimized] = executable.hlo_modules()
+  repeated = cost['flops'] + _flops_left_out(optimized.to_string())
+  return {
+      'device': device.device_kind,
+      'compile_seconds': seconds,
+      **{name: getattr(memory, theirs) for name, theirs in _BYTES.items()},
+      'flops': cost['flops'],
+      # JSON has no NaN.
+      'repeated_flops': None if math.isnan(repeated) else repeated,
+      'bytes_accessed': cost['bytes accessed'],
+  }
+
+
+def _drop_copies(module: Any, ir: Any) -> None:
+  """Removes `mhlo.copy`, an identity that StableHLO has no operation for."""
+  copies = []
+
+  def visit(operation):
+    if operation.name == 'mhlo.copy':
+      copies.append(operation)
+    return ir.WalkResult.ADVANCE
+
+  module.operation.walk(visit)
+  for operation in copies:
+    operation.results[0].replace_all_uses_with(operation.operands[0])
+    operation.erase()
+
+
+def _flops_left_out(text: str) -> float:
+  """Returns what a count with every loop's body once leaves out.
+
+  Args:
+    text: An optimised module. The count of its bodies is XLA's own, which for
+      floating point operations agrees with that of the TPU's compiler. For
+      bytes it does not: the TPU pads its arrays.
+
+  Returns:
+    Floating point operations; NaN where it is unknown how often a loop runs.
+  """
+  import jax
+  from jaxlib import _hlo
+  from jaxlib import _jax
+
+  client = jax.devices('cpu')[0].client
+  _, rest = text.split('\n', 1)  # The first line describes the whole's entry.
+  rest = re.sub(r'^ENTRY ', '', rest, flags=re.M)
+
+  def count(name):
+    alone = re.sub(rf'^(?=%{re.escape(name)} \()', 'ENTRY ', rest, flags=re.M)
+    part = _hlo.hlo_module_from_text(f'HloModule {name}\n{alone}')
+    return _jax.hlo_module_cost_analysis(client, part)['flops']
+
+  module = _hlo.hlo_module_from_text(text)
+  computations = {c.name: c.instructions() for c in module.computations()}
+  entry = re.search(r'^ENTRY %(\S+)', text, re.M)[1]
+  return flops_left_out(entry, computations, count)
+
+
+def flops_left_out(
+    entry: str, computations: Dict[str, Any], count: Callable[[str], float]
+) -> float:
+  """Returns the sum over all iterations of all loops but each one's first.
+
+  Args:
+    entry: The name of the computation that is run.
+    computations: The instructions of every computation, by its name.
+    count: Name to operations, with the bodies of loops in it counted once.
+  """
+  seen = set()
+
+  def left_out(name):
+    total = 0.0
+    for loop in computations[name]:
+      if _kind(loop) != 'kWhile':
+        continue
+      seen.add(loop.name)
+      body, condition = _called(loop, 'body'), _called(loop, 'condition')
+      once, inside = count(body) + count(condition), left_out(body)
+      times = iterations(loop, computations)
+      if times is None:
+        total += 0.0 if once == 0 else float('nan')
+      else:
+        total += (times - 1) * once + times * inside
+    return total
+
+  total = left_out(entry)
+  loops = {
+      instruction.name
+      for instructions in computations.values()
+      for instruction in instructions
+      if _kind(instruction) == 'kWhile'
+  }
+  # Of a loop in a branch nobody knows whether it is run.
+  return total if loops == seen else float('nan')
+
+
+def iterations(loop: Any, computations: Dict[str, Any]) -> Optional[int]:
+  """Returns how often a `while` runs, if it counts up to a constant.
+
+  Args:
+    loop: The instruction.
+    computations: The instructions of every computation, by its name.
+  """
+  test = _root(computations[_called(loop, 'condition')])
+  state = _root(computations[_called(loop, 'body')])
+  if _kind(test) != 'kCompare' or 'direction=LT' not in test.to_string():
+    return None
+  counter, bound = test.operands()
+  index, stop = _index(counter), _constant(bound)
+  if index is None or stop is None or _kind(state) != 'kTuple':
+    return None
+  [initial] = loop.operands()
+  if _kind(initial) != 'kTuple':
+    return None
+  start = _constant(initial.operands()[index])
+  add = _source(state.operands()[index])
+  if start is None or _kind(add) != 'kAdd':
+    return None
+  operands = add.operands()
+  steps = [x for x in map(_constant, operands) if x is not None]
+  if len(steps) != 1 or index not in map(_index, operands) or steps[0] <= 0:
+    return None
+  return max(0, -((start - stop) // steps[0]))
+
+
+def _kind(instruction: Any) -> str:
+  return str(instruction.opcode).rpartition('.')[2]
+
+
+def _called(loop: Any, role: str) -> str:
+  return re.search(rf'{role}=%([^,\s]+)', loop.to_string())[1]
+
+
+def _root(instructions: Any) -> Any:
+  return [i for i in instructions if not i.users()][-1]
+
+
+def _source(instruction: Any) -> Any:
+  while _kind(instruction) in _COPIES:
+    instruction = instruction.operands()[0]
+  return instruction
+
+
+def _constant(instruction: Any) -> Optional[int]:
+  instruction = _source(instruction)
+  match = re.search(r' constant\((-?\d+)\)', instruction.to_string())
+  return int(match[1]) if match and _kind(instruction) == 'kConstant' else None
+
+
+def _index(instruction: Any) -> Optional[int]:
+  instruction = _source(instruction)
+  if _kind(instruction) != 'kGetTupleElement':
+    return None
+  return int(re.search(r', index=(\d+)', instruction.to_string())[1])
+
+
+if __name__ == '__main__':
+  main()
