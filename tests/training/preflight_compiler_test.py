@@ -156,24 +156,32 @@ def _number(value):
   return _Instruction('Constant', text=f'constant({value})')
 
 
-def _counter():
-  state = _Instruction('Parameter', text='parameter(0)')
-  return _Instruction('GetTupleElement', state, text='get(%s), index=0')
+def _state(index):
+  argument = _Instruction('Parameter', text='parameter(0)')
+  return _element(argument, index)
 
 
-def _loop(name, start, stop, step, computations, inside=()):
-  """Adds `for i in range(start, stop, step)` around the loops `inside`."""
-  state = _Instruction(
-      'Tuple', _Instruction('Add', _counter(), _number(step)), *inside
-  )
+def _element(of, index):
+  return _Instruction('GetTupleElement', of, text=f'get(), index={index}')
+
+
+def _loop(name, start, stop, step, computations, inside=(), initial=None):
+  """Adds `for i in range(start, stop, step)` around the loops `inside`.
+
+  Its state is (i, a number that stays). `stop` is an instruction; `initial` is
+  the number.
+  """
+  counter = _Instruction('Add', _state(0), _number(step))
+  state = _Instruction('Tuple', counter, _state(1), *inside)
   computations[f'{name}.body'] = [*inside, state]
   test = _Instruction(
-      'Compare', _counter(), stop, text='compare(), direction=LT'
+      'Compare', _state(0), stop, text='compare(), direction=LT'
   )
   computations[f'{name}.condition'] = [test]
+  start = _Instruction('Copy', _number(start))
   return _Instruction(
       'While',
-      _Instruction('Tuple', _Instruction('Copy', _number(start))),
+      _Instruction('Tuple', start, initial or _number(0)),
       text=f'while(), condition=%{name}.condition, body=%{name}.body',
   )
 
@@ -192,6 +200,15 @@ def test_operations_of_loops_are_counted_as_often_as_they_run():
   )
   whole = 3 * (100 + 5 * 10) + 7 * 1000
   assert left_out == whole - (100 + 10 + 1000)
+
+
+def test_a_loop_back_runs_as_often_as_the_one_before():
+  """TensorFlow's loop of a gradient is bounded by what another counted."""
+  computations = {}
+  forward = _loop('forward', 0, _number(9), 1, computations)
+  counted = _element(forward, 0)
+  back = _loop('back', 0, _state(1), 1, computations, initial=counted)
+  assert tpu_compiler.iterations(back, computations) == 9
 
 
 def test_a_loop_of_unknown_length_is_not_guessed():

@@ -208,8 +208,9 @@ def _parts(report: Report) -> List[str]:
       'one train step',
       _line('operations', _count(cost.flops), "each loop's body counted once"),
   ]
-  if cost.repeated_flops is not None:
-    lines.append(_line('', _count(cost.repeated_flops), 'loops repeated'))
+  repeated = cost.repeated_flops
+  repeated = 'unknown' if repeated is None else _count(repeated)
+  lines.append(_line('', repeated, 'every iteration counted'))
   return [
       *lines,
       _line(

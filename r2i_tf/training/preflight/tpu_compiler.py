@@ -19,7 +19,7 @@ import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 _BYTES = {
     'argument_bytes': 'argument_size_in_bytes',
@@ -187,32 +187,61 @@ def flops_left_out(
 
 
 def iterations(loop: Any, computations: Dict[str, Any]) -> Optional[int]:
-  """Returns how often a `while` runs, if it counts up to a constant.
+  """Returns how often a `while` runs, if it counts up to a known number.
 
   Args:
     loop: The instruction.
     computations: The instructions of every computation, by its name.
   """
   test = _root(computations[_called(loop, 'condition')])
-  state = _root(computations[_called(loop, 'body')])
   if _kind(test) != 'kCompare' or 'direction=LT' not in test.to_string():
     return None
   counter, bound = test.operands()
-  index, stop = _index(counter), _constant(bound)
-  if index is None or stop is None or _kind(state) != 'kTuple':
+  index = _part(counter)
+  if index is None:
     return None
+  stop = _constant(bound)
+  if stop is None and _part(bound) is not None:
+    start, step = _progression(loop, _part(bound), computations)
+    stop = start if step == 0 else None
+  start, step = _progression(loop, index, computations)
+  if start is None or stop is None or not step or step < 0:
+    return None
+  return max(0, -((start - stop) // step))
+
+
+def _progression(
+    loop: Any, index: int, computations: Dict[str, Any]
+) -> Tuple[Optional[int], Optional[int]]:
+  """Returns what a part of the state starts with and grows by an iteration."""
   [initial] = loop.operands()
-  if _kind(initial) != 'kTuple':
+  state = _root(computations[_called(loop, 'body')])
+  if _kind(initial) != 'kTuple' or _kind(state) != 'kTuple':
+    return None, None
+  start = _value(initial.operands()[index], computations)
+  new = _source(state.operands()[index])
+  if _part(new) == index:
+    return start, 0
+  if _kind(new) != 'kAdd' or index not in map(_part, new.operands()):
+    return start, None
+  steps = [x for x in map(_constant, new.operands()) if x is not None]
+  return start, steps[0] if steps else None
+
+
+def _value(instruction: Any, computations: Dict[str, Any]) -> Optional[int]:
+  """Returns a constant, or what a loop before has made of one."""
+  source = _source(instruction)
+  if _kind(source) != 'kGetTupleElement':
+    return _constant(source)
+  [loop] = source.operands()
+  if _kind(loop) != 'kWhile':
     return None
-  start = _constant(initial.operands()[index])
-  add = _source(state.operands()[index])
-  if start is None or _kind(add) != 'kAdd':
+  # The loop of a gradient runs as often as the one forward has counted.
+  start, step = _progression(loop, _index(source), computations)
+  times = iterations(loop, computations)
+  if start is None or step is None or times is None:
     return None
-  operands = add.operands()
-  steps = [x for x in map(_constant, operands) if x is not None]
-  if len(steps) != 1 or index not in map(_index, operands) or steps[0] <= 0:
-    return None
-  return max(0, -((start - stop) // steps[0]))
+  return start + step * times
 
 
 def _kind(instruction: Any) -> str:
@@ -239,11 +268,16 @@ def _constant(instruction: Any) -> Optional[int]:
   return int(match[1]) if match and _kind(instruction) == 'kConstant' else None
 
 
-def _index(instruction: Any) -> Optional[int]:
-  instruction = _source(instruction)
-  if _kind(instruction) != 'kGetTupleElement':
+def _index(element: Any) -> int:
+  return int(re.search(r', index=(\d+)', element.to_string())[1])
+
+
+def _part(instruction: Any) -> Optional[int]:
+  """Returns which part of its computation's argument an instruction is."""
+  source = _source(instruction)
+  if _kind(source) != 'kGetTupleElement':
     return None
-  return int(re.search(r', index=(\d+)', instruction.to_string())[1])
+  return _index(source) if _kind(source.operands()[0]) == 'kParameter' else None
 
 
 if __name__ == '__main__':
