@@ -26,7 +26,7 @@ Case = Tuple[str, Tuple[int, int, int]]
 def program_bytes(cases: Sequence[Case]) -> Dict[Case, int]:
   """Returns the bytes of each contestant at each shape."""
   with tempfile.TemporaryDirectory() as dump:
-    xla_flags = f'{os.environ.get("XLA_FLAGS", "")} --xla_dump_to={dump}'
+    xla_flags = f'--xla_dump_to={dump} {os.environ.get("XLA_FLAGS", "")}'
     answer = subprocess.run(
         [sys.executable, '-m', 'benchmarks.memory', json.dumps(cases)],
         env={**os.environ, 'XLA_FLAGS': xla_flags, 'R2I_TF_DUMP': dump},

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from absl import flags
 from matplotlib import figure
+from matplotlib import ticker
 
 from benchmarks import tables
 from r2i_tf.training import errors
@@ -98,6 +99,10 @@ def save(
   for axes in picture.axes:
     axes.grid(alpha=0.3)
     axes.spines[['top', 'right']].set_visible(False)
+    for axis in (axes.xaxis, axes.yaxis):
+      if axis.get_scale() == 'log':
+        axis.set_major_formatter('{x:g}')
+        axis.set_minor_formatter(ticker.LogFormatter(axis.get_transform().base))
   picture.savefig(docs / f'{name}.png', dpi=110)
 
 

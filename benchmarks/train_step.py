@@ -211,17 +211,15 @@ def plot(record: Dict[str, Any], picture) -> None:
     for axes, key in ((steady, 'median_ms'), (first, 'first_step_s')):
       axes.plot(lengths, [row[key] for row in rows], 'o-', label=kind.upper())
   rows = [row for row in record['rows'] if row['kind'] == _S3M]
-  steady.plot(
-      [row['length'] for row in rows],
-      [row['floor_ms'] for row in rows],
-      '--',
-      color='0.6',
-      label='floor of S3M',
-  )
+  lengths = [row['length'] for row in rows]
+  floors = [row['floor_ms'] for row in rows]
+  steady.plot(lengths, floors, '--', color='0.6', label='floor of S3M')
   tokens = rows[0]['batch_size'] * rows[0]['length']
   for axes in (steady, first):
     axes.set_xscale('log', base=2)
     axes.set_yscale('log')
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 2, 2 * high)  # Or noise would look like growth.
     axes.set_xlabel(f'sequence length, {tokens:,} steps in a batch')
     axes.legend()
   steady.set_ylabel('train step (ms)')
