@@ -63,13 +63,32 @@ class Workdir:
       errors.RunError: The directory cannot be written, or holds a run with
         another configuration.
     """
-    self._check_writable()
+    self.check_writable()
     if self.config.exists():
       self._check_same(config)
     elif self.checkpoints.exists():
       raise errors.RunError(
           f'{self.path} has checkpoints but no config.json to tell what run'
           ' they belong to; use another --workdir.'
+      )
+
+  def check_writable(self) -> None:
+    """Refuses a directory that cannot be made or written.
+
+    Raises:
+      errors.RunError: It is such a one.
+    """
+    existing = self.path.absolute()
+    while not existing.exists() and existing != existing.parent:
+      existing = existing.parent
+    if not existing.is_dir():
+      raise errors.RunError(
+          f'--workdir {self.path} cannot be made: {existing} is a file.'
+      )
+    if not os.access(existing, os.W_OK | os.X_OK):
+      raise errors.RunError(
+          f'--workdir {self.path} cannot be written: no permission in'
+          f' {existing}.'
       )
 
   def create(self, config: run_config.RunConfig) -> None:
@@ -89,20 +108,6 @@ class Workdir:
       raise errors.RunError(
           f'--workdir {self.path} cannot be written: {error.strerror}.'
       ) from error
-
-  def _check_writable(self) -> None:
-    existing = self.path.absolute()
-    while not existing.exists() and existing != existing.parent:
-      existing = existing.parent
-    if not existing.is_dir():
-      raise errors.RunError(
-          f'--workdir {self.path} cannot be made: {existing} is a file.'
-      )
-    if not os.access(existing, os.W_OK | os.X_OK):
-      raise errors.RunError(
-          f'--workdir {self.path} cannot be written: no permission in'
-          f' {existing}.'
-      )
 
   def _check_same(self, config: run_config.RunConfig) -> None:
     try:

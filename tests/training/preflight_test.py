@@ -134,7 +134,8 @@ def test_a_compiler_that_runs_out_of_memory(tmp_path, message):
 
 
 def test_another_refusal_is_an_error(tmp_path):
-  """What is not about memory is not taken for it."""
+  """What is not about memory is not taken for it; no old answer stays."""
+  _check(tmp_path, _ANSWER)
   refusal = {'refused': 'INTERNAL: no.\nmore', 'compile_seconds': 1.0}
   with pytest.raises(errors.RunError, match='train step: INTERNAL: no.$'):
     _check(tmp_path, refusal)
@@ -157,3 +158,10 @@ def test_a_task_that_cannot_be_loaded_leaves_nothing(tmp_path):
   with pytest.raises(environments.UnknownTaskError):
     _check(tmp_path, _ANSWER, parts=run.R2I_PARTS, task='nothing/0')
   assert not (tmp_path / 'run').exists()
+
+
+def test_a_workdir_that_cannot_be_written_is_one_sentence(tmp_path):
+  """It is found out before the minutes of tracing and compiling."""
+  (tmp_path / 'run').touch()
+  with pytest.raises(errors.RunError, match='cannot be made: .* is a file'):
+    _check(tmp_path, _ANSWER)

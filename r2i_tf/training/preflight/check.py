@@ -4,7 +4,6 @@ task -> specs -> agent -> the train step's HLO -> TPU compiler -> report
 """
 
 import functools
-import pathlib
 import sys
 import time
 from typing import Any, Callable, Mapping, Optional
@@ -13,11 +12,11 @@ import tensorflow as tf
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import schema
-from r2i_tf.training import errors
 from r2i_tf.training import files
 from r2i_tf.training import quiet
 from r2i_tf.training import run
 from r2i_tf.training import run_config
+from r2i_tf.training import workdir as workdir_lib
 from r2i_tf.training.preflight import chips
 from r2i_tf.training.preflight import compiler
 from r2i_tf.training.preflight import installation
@@ -50,12 +49,16 @@ def check(
     environments.UnsupportedSpecError: The agent cannot act in it.
   """
   chip = chips.chip(topology)
+  paths = workdir_lib.Workdir(workdir)
+  paths.check_writable()
   # Wherever a GPU may be: one program, whatever the machine.
   with tf.device('/device:CPU:0'):
     agent = _agent(config, parts)
-  directory = _made(pathlib.Path(workdir).expanduser())
+  paths.path.mkdir(parents=True, exist_ok=True)
+  record = paths.path / 'preflight.json'
+  record.unlink(missing_ok=True)  # Whatever happens, none of another question.
   if compile_for_tpu is None:
-    python = installation.ensure(directory / 'cache' / 'tpu_compiler', _note)
+    python = installation.ensure(paths.path / 'cache' / 'tpu_compiler', _note)
     compile_for_tpu = functools.partial(compiler.compile_for_tpu, python)
   replay = config.replay
   _note(
@@ -79,12 +82,14 @@ def check(
       trace_seconds,
       compile_for_tpu(hlo, topology),
   )
-  record = {
-      **schema.to_mapping(report),
-      'config': schema.to_mapping(config),
-      'compiler': installation.REQUIREMENTS,
-  }
-  files.write_json(directory / 'preflight.json', record)
+  files.write_json(
+      record,
+      {
+          **schema.to_mapping(report),
+          'config': schema.to_mapping(config),
+          'compiler': installation.REQUIREMENTS,
+      },
+  )
   return report
 
 
@@ -101,16 +106,6 @@ def _agent(config, parts):
     )
   finally:
     environment.close()
-
-
-def _made(directory: pathlib.Path) -> pathlib.Path:
-  try:
-    directory.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise errors.RunError(
-        f'--workdir {directory} cannot be written: {error.strerror}.'
-    ) from error
-  return directory
 
 
 def _note(text: str) -> None:
