@@ -78,6 +78,8 @@ class SequenceModelConfig:
       instead of zeros.
     min_step: The smallest initial step of the discretisation.
     max_step: The largest initial step.
+    rematerialize: Whether the backward pass of the S3M computes again what lies
+      between a layer's states and its outputs, which takes less memory.
   """
 
   kind: SequenceModelKind = SequenceModelKind.S3M
@@ -90,6 +92,7 @@ class SequenceModelConfig:
   learned_initial_state: bool = True
   min_step: float = 0.001
   max_step: float = 0.1
+  rematerialize: bool = False
 
   def __post_init__(self):
     _require_positive(

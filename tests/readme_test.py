@@ -60,4 +60,4 @@ def test_layers_alone(tmp_path):
   program = _program('The state-space layers alone')
   shapes = 'print(y.shape, x.shape, y_t.shape, x_t.shape)'
   output = _run(f'{program}{shapes}\n', tmp_path, _ROOT)
-  assert output == '(4, 100, 64) (4, 100, 2, 64, 2) (4, 64) (4, 2, 64, 2)\n'
+  assert output == '(4, 100, 64) (4, 100, 2, 2, 64) (4, 64) (4, 2, 2, 64)\n'

@@ -10,10 +10,15 @@ at a time. Nothing here knows of reinforcement learning.
   y_t, x_t = stack.step(u_t, x_t, is_reset_t)  # one step
 
 From the outside in: `S3MStack`, `DiagonalSSM`, `discretize`,
-`linear_recurrence`. Complex numbers are pairs of float32 along a last axis of
-size 2 (real, imaginary) throughout.
+`linear_recurrence`. Complex numbers are two float32, the real part first: in
+states along axis -2, [..., 2, P], in parameters along the last, [..., 2], as
+they were published.
+
+A scan is tuned for the device that it is traced on; `compile_for` names another.
 """
 
+from r2i_tf.ssm.chunking import Device
+from r2i_tf.ssm.chunking import compile_for
 from r2i_tf.ssm.discretization import Discretization
 from r2i_tf.ssm.discretization import discretize
 from r2i_tf.ssm.hippo import InputMatrixInitializer
@@ -28,6 +33,7 @@ from r2i_tf.ssm.stack import S3MLayer
 from r2i_tf.ssm.stack import S3MStack
 
 __all__ = [
+    'Device',
     'DiagonalSSM',
     'Discretization',
     'DiscretizedSSM',
@@ -36,6 +42,7 @@ __all__ = [
     'S3MLayer',
     'S3MStack',
     'block_diagonal',
+    'compile_for',
     'discretize',
     'eigendecomposition',
     'linear_recurrence',

@@ -22,16 +22,16 @@ from r2i_tf.ssm import scan
 class DiscretizedSSM(NamedTuple):
   """What a step needs, computed from the variables of a `DiagonalSSM`.
 
-  All float32. The two projections are real matrices, the real and imaginary
-  parts of a state interleaved, so that each costs one real product.
+  The two projections are real matrices, in the layer's compute dtype, so that
+  each costs one real product; the rest is float32.
 
   Attributes:
-    lambda_bar: [P, 2], the discretised eigenvalues.
-    input_projection: [H, 2 P], u to B_bar u.
+    lambda_bar: [2, P], the discretised eigenvalues.
+    input_projection: [H, 2 P], u to B_bar u, real parts first.
     output_projection: [2 P, H], x to Re(C x), twice that with conjugate
       symmetry.
     skip: [H], D.
-    initial_state: [P, 2], the state after a reset.
+    initial_state: [2, P], the state after a reset.
   """
 
   lambda_bar: tf.Tensor
@@ -46,8 +46,9 @@ class DiagonalSSM(tf.keras.layers.Layer):
 
   Variables, all float32: `lambda_re`, `lambda_im` [P], `b` [P, H, 2],
   `c` [H, P, 2], `d` [H], `log_step` [P, 1] and, where it is learned,
-  `learned_initial_state` [P, 2]. It computes in float32 under any Keras
-  policy: rounding errors of a recurrence live as long as its memory.
+  `learned_initial_state` [2, P]. The two projections are computed in the Keras
+  policy's compute dtype. All else, discretisation and recurrence, is float32
+  under any policy: rounding errors of a recurrence live as long as its memory.
   """
 
   def __init__(
@@ -63,6 +64,7 @@ class DiagonalSSM(tf.keras.layers.Layer):
       conjugate_symmetry: bool = False,
       eigenvalue_clip: float | None = None,
       learned_initial_state: bool = True,
+      dtype: str | tf.keras.mixed_precision.Policy | None = None,
       name: str | None = None,
   ):
     """Creates the layer; variables come with `build`.
@@ -81,12 +83,13 @@ class DiagonalSSM(tf.keras.layers.Layer):
         eigenvalue above the bound receives no gradient for its real part.
       learned_initial_state: whether the state after a reset is a variable
         (zeros at first) rather than zeros.
+      dtype: Keras dtype or policy of the projections; None for the global one.
       name: of the layer.
 
     Raises:
       ValueError: if an argument is not as above.
     """
-    super().__init__(name=name, dtype='float32')
+    super().__init__(name=name, dtype=dtype)
     if width < 1:
       raise ValueError(f'width is {width}; it must be at least 1.')
     if discretization not in tuple(discretization_lib.Discretization):
@@ -124,42 +127,45 @@ class DiagonalSSM(tf.keras.layers.Layer):
           f' dimension must be its width, {width}.'
       )
     constant = tf.keras.initializers.Constant
-    self.lambda_re = self.add_weight(
-        name='lambda_re',
-        shape=[state_size],
-        initializer=constant(self._eigenvalues.real),
+
+    def add(name, shape, initializer):
+      # In full precision also where Keras would cast it for its reader.
+      return self.add_weight(
+          name=name,
+          shape=shape,
+          dtype=tf.float32,
+          initializer=initializer,
+          experimental_autocast=False,
+      )
+
+    self.lambda_re = add(
+        'lambda_re', [state_size], constant(self._eigenvalues.real)
     )
-    self.lambda_im = self.add_weight(
-        name='lambda_im',
-        shape=[state_size],
-        initializer=constant(self._eigenvalues.imag),
+    self.lambda_im = add(
+        'lambda_im', [state_size], constant(self._eigenvalues.imag)
     )
-    self.b = self.add_weight(
-        name='b',
-        shape=[state_size, width, 2],
-        initializer=hippo.InputMatrixInitializer(self._vectors),
+    self.b = add(
+        'b',
+        [state_size, width, 2],
+        hippo.InputMatrixInitializer(self._vectors),
     )
-    self.c = self.add_weight(
-        name='c',
-        shape=[width, state_size, 2],
-        initializer=hippo.OutputMatrixInitializer(self._vectors),
+    self.c = add(
+        'c',
+        [width, state_size, 2],
+        hippo.OutputMatrixInitializer(self._vectors),
     )
-    self.d = self.add_weight(
-        name='d',
-        shape=[width],
-        initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
-    )
-    self.log_step = self.add_weight(
-        name='log_step',
-        shape=[state_size, 1],
-        initializer=tf.keras.initializers.RandomUniform(
+    self.d = add('d', [width], tf.keras.initializers.RandomNormal(stddev=1.0))
+    self.log_step = add(
+        'log_step',
+        [state_size, 1],
+        tf.keras.initializers.RandomUniform(
             math.log(self._min_step), math.log(self._max_step)
         ),
     )
     self.learned_initial_state = None
     if self._has_learned_initial_state:
-      self.learned_initial_state = self.add_weight(
-          name='initial_state', shape=[state_size, 2], initializer='zeros'
+      self.learned_initial_state = add(
+          'initial_state', [2, state_size], 'zeros'
       )
     super().build(input_shape)
 
@@ -184,9 +190,9 @@ class DiagonalSSM(tf.keras.layers.Layer):
 
   @property
   def initial_state(self) -> tf.Tensor:
-    """The state after a reset, float32 [P, 2]."""
+    """The state after a reset, float32 [2, P]."""
     if not self._has_learned_initial_state:
-      return tf.zeros([self._state_size, 2])
+      return tf.zeros([2, self._state_size])
     self._require_built()
     return tf.convert_to_tensor(self.learned_initial_state)
 
@@ -206,12 +212,16 @@ class DiagonalSSM(tf.keras.layers.Layer):
     factor = 2.0 if self._conjugate_symmetry else 1.0
     c = self.c * tf.constant([factor, -factor])
     columns = 2 * self._state_size
+    input_projection = tf.reshape(
+        tf.transpose(b_bar, [1, 2, 0]), [self._width, columns]
+    )
+    output_projection = tf.reshape(
+        tf.transpose(c, [2, 1, 0]), [columns, self._width]
+    )
     return DiscretizedSSM(
-        lambda_bar=lambda_bar,
-        input_projection=tf.reshape(
-            tf.transpose(b_bar, [1, 0, 2]), [self._width, columns]
-        ),
-        output_projection=tf.transpose(tf.reshape(c, [self._width, columns])),
+        lambda_bar=tf.transpose(lambda_bar),
+        input_projection=tf.cast(input_projection, self.compute_dtype),
+        output_projection=tf.cast(output_projection, self.compute_dtype),
         skip=tf.convert_to_tensor(self.d),
         initial_state=self.initial_state,
     )
@@ -223,18 +233,20 @@ class DiagonalSSM(tf.keras.layers.Layer):
 
     Args:
       u: floating [B, L, H], the inputs.
-      carry: float32 [B, P, 2], the state before step 0.
+      carry: float32 [B, 2, P], the state before step 0.
       is_reset: bool [B, L], True where the state is replaced by
         `initial_state` before the step.
 
     Returns:
       The outputs y, float32 [B, L, H], and the states x, float32
-      [B, L, P, 2].
+      [B, L, 2, P].
 
     Raises:
       ValueError: if a shape or a dtype is not as above.
     """
-    return self._apply(u, carry, is_reset, self.discretize(), 3)
+    discretized = self.discretize()
+    x = self.states(u, carry, is_reset, discretized)
+    return self.outputs(u, x, discretized), x
 
   def step(
       self,
@@ -247,45 +259,79 @@ class DiagonalSSM(tf.keras.layers.Layer):
 
     Args:
       u: floating [B, H], the input.
-      carry: float32 [B, P, 2], the state before the step.
+      carry: float32 [B, 2, P], the state before the step.
       is_reset: bool [B], True where the state is replaced by `initial_state`
         before the step.
       discretized: what `discretize` returned; None computes it here. Give it
         where the step is inside a loop.
 
     Returns:
-      The output y, float32 [B, H], and the state x, float32 [B, P, 2].
+      The output y, float32 [B, H], and the state x, float32 [B, 2, P].
 
     Raises:
       ValueError: if a shape or a dtype is not as above.
     """
     if discretized is None:
       discretized = self.discretize()
-    return self._apply(u, carry, is_reset, discretized, 2)
+    u = self._checked(u, 2)
+    x = scan.linear_recurrence_step(
+        discretized.lambda_bar,
+        self._project(u, discretized),
+        is_reset,
+        carry,
+        discretized.initial_state,
+    )
+    return self.outputs(u, x, discretized), x
 
-  def _apply(self, u, carry, is_reset, discretized, rank):
-    u = tf.cast(u, tf.float32)
+  def states(
+      self,
+      u: tf.Tensor,
+      carry: tf.Tensor,
+      is_reset: tf.Tensor,
+      discretized: DiscretizedSSM,
+  ) -> tf.Tensor:
+    """The first half of `call`: the states x, float32 [B, L, 2, P]."""
+    u = self._checked(u, 3)
+    return scan.linear_recurrence(
+        discretized.lambda_bar,
+        self._project(u, discretized),
+        is_reset,
+        carry,
+        discretized.initial_state,
+    )
+
+  def outputs(
+      self, u: tf.Tensor, x: tf.Tensor, discretized: DiscretizedSSM
+  ) -> tf.Tensor:
+    """The second half: y = Re(C x) + D u, float32 [..., H].
+
+    Args:
+      u: floating [..., H], the inputs.
+      x: float32 [..., 2, P], the states.
+      discretized: what `discretize` returned.
+    """
+    flat = tf.reshape(x, [-1, 2 * self._state_size])
+    y = tf.matmul(
+        tf.cast(flat, self.compute_dtype), discretized.output_projection
+    )
+    y = tf.reshape(tf.cast(y, tf.float32), tf.shape(u))
+    return y + discretized.skip * tf.cast(u, tf.float32)
+
+  def _project(self, u: tf.Tensor, discretized: DiscretizedSSM) -> tf.Tensor:
+    """B_bar u, float32 [..., 2, P], as one matrix product."""
+    flat = tf.reshape(tf.cast(u, self.compute_dtype), [-1, self._width])
+    inputs = tf.matmul(flat, discretized.input_projection)
+    shape = [-1] + list(u.shape[1:-1]) + [2, self._state_size]
+    return tf.reshape(tf.cast(inputs, tf.float32), shape)
+
+  def _checked(self, u: tf.Tensor, rank: int) -> tf.Tensor:
+    u = tf.convert_to_tensor(u)
     if u.shape.rank != rank or u.shape[-1] != self._width:
       raise ValueError(
           f'u has shape {u.shape}; it must have rank {rank} and end in the'
           f' width {self._width}.'
       )
-    inputs = tf.matmul(u, discretized.input_projection)
-    leading = [-1] + list(u.shape[1:-1])
-    inputs = tf.reshape(inputs, leading + [self._state_size, 2])
-    recurrence = (
-        scan.linear_recurrence if rank == 3 else scan.linear_recurrence_step
-    )
-    x = recurrence(
-        discretized.lambda_bar,
-        inputs,
-        is_reset,
-        carry,
-        discretized.initial_state,
-    )
-    flat = tf.reshape(x, leading + [2 * self._state_size])
-    y = tf.matmul(flat, discretized.output_projection) + discretized.skip * u
-    return y, x
+    return u
 
   def _require_built(self) -> None:
     if not self.built:

@@ -7,19 +7,32 @@ step and a channel:
   prev_t = initial_state where is_reset_t, else x_(t-1)
 
 `linear_recurrence` evaluates it for all t at once, `linear_recurrence_step`
-for one t; they give the same states. Complex numbers are pairs of float32
-along the last axis, (real, imaginary): no device needs complex types for it.
+for one t; they give the same states. Complex numbers are two planes of float32
+along axis -2, real before imaginary, [..., 2, P]: no device needs complex
+types, and a plane is P numbers side by side, as vector units want them. A
+matrix product with 2 P columns gives that layout without a copy.
 
-How the sequence form works. The sequence is cut into chunks of K steps. Every
-chunk is first run from a zero state, all chunks side by side, which leaves one
-state a chunk. Those chunk states obey the same recurrence, with lambda_bar^K
-for lambda_bar and a reset to zero at every chunk that holds a reset, so they
-are joined by the same procedure, one level up; the depth is logarithmic in the
-length. Then every chunk is run again, now from the state that truly enters it.
+How the sequence form works. Affine maps compose associatively, so a sequence
+may be cut into C chunks of K steps that are worked on side by side:
+
+  1. Each chunk is reduced to the state that it leaves behind when it is entered
+     with zero: a sum of its inputs, weighted by powers of lambda_bar. An input
+     before a chunk's last reset weighs nothing.
+  2. These C states obey the same recurrence, with lambda_bar^K and with a reset
+     to zero at every chunk that holds a reset. It gives the state that enters
+     each chunk.
+  3. Each chunk is run from the state that enters it.
+
+That is O(L) work; K + C of it, about 2 sqrt(L), is in sequence. A machine whose
+vector units one step already fills (`chunking` decides) takes the whole
+sequence as one chunk, and only the third part is left: each number is then
+read once and written once. The loops are XLA loops, of which XLA compiles one
+step. Unrolled steps would be compiled one by one, and recomputed for each of
+their outputs where they are fused.
 
 The powers of lambda_bar are taken in float64 and rounded once: squaring in
 float32 would double the relative error each time, which is what spoils long
-memories, where abs(lambda_bar) is close to 1. They are a few [P] vectors.
+memories, where abs(lambda_bar) is close to 1. They are K + 1 vectors [P].
 
 The gradient is written out by hand (see `_adjoint`): the adjoint of a linear
 recurrence is the same recurrence run from the end, so a backward pass costs
@@ -28,16 +41,12 @@ one more scan and keeps nothing but the states.
 
 from __future__ import annotations
 
-import functools
-
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
-# Chunks are unrolled. XLA recomputes an unrolled chain for each of its outputs
-# when it fuses it, work that grows with the square of the chunk: on a CPU, 16
-# took three times as long as 8, 32 six times, 4 a little longer.
-DEFAULT_CHUNK_LENGTH = 8
+from r2i_tf.ssm import chunking
 
-# (real part, imaginary part), two float32 tensors of one shape.
+# (real part, imaginary part), two tensors of one shape.
 _Pair = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -47,26 +56,27 @@ def linear_recurrence(
     is_reset: tf.Tensor,
     carry: tf.Tensor,
     initial_state: tf.Tensor,
-    chunk_length: int = DEFAULT_CHUNK_LENGTH,
+    chunk_length: int | None = None,
 ) -> tf.Tensor:
   """Runs a resettable diagonal linear recurrence over a sequence.
 
   x_t = lambda_bar * prev_t + inputs_t for t = 0, ..., L - 1, where prev_t is
   `initial_state` if is_reset_t, else x_(t-1), and x_(-1) is `carry`.
 
-  Differentiable in everything but `is_reset`. The batch size may be unknown
+  Differentiable, once, in everything but `is_reset`. Compiled by XLA, also
+  where it is called from a function that is not. The batch size may be unknown
   when traced; L and P must be known.
 
   Args:
-    lambda_bar: float32 [P, 2], the discretised eigenvalues.
-    inputs: float32 [B, L, P, 2], the projected inputs B_bar u_t. L >= 1.
+    lambda_bar: float32 [2, P], the discretised eigenvalues.
+    inputs: float32 [B, L, 2, P], the projected inputs B_bar u_t. L >= 1.
     is_reset: bool [B, L], True where the state is replaced before the step.
-    carry: float32 [B, P, 2], the state before step 0.
-    initial_state: float32 [P, 2], what a reset puts in the state's place.
-    chunk_length: steps run in sequence inside a chunk, at least 2.
+    carry: float32 [B, 2, P], the state before step 0.
+    initial_state: float32 [2, P], what a reset puts in the state's place.
+    chunk_length: K, at least 1; None for `chunking.chunk_length`'s choice.
 
   Returns:
-    The states x_t, float32 [B, L, P, 2].
+    The states x_t, float32 [B, L, 2, P].
 
   Raises:
     ValueError: if a shape, a dtype or `chunk_length` is not as above.
@@ -74,33 +84,53 @@ def linear_recurrence(
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=True
   )
-  if chunk_length < 2:
-    raise ValueError(f'chunk_length is {chunk_length}; it must be at least 2.')
+  batch_size, length, _, state_size = inputs.shape
+  if chunk_length is None:
+    chunk_length = chunking.chunk_length(batch_size, length, state_size)
+  if chunk_length < 1:
+    raise ValueError(f'chunk_length is {chunk_length}; it must be at least 1.')
+  chunk_length = min(chunk_length, length)
 
   @tf.custom_gradient
-  def recurrence(lambda_bar, inputs, carry, initial_state):
-    states = _join(
-        _scan(
-            _split(lambda_bar),
-            _split(inputs),
-            is_reset,
-            _split(carry),
-            _split(initial_state),
-            chunk_length,
-        )
+  def recurrence(*arguments):
+    lambda_bar, inputs, carry, initial_state = _constants(arguments)
+    states = _forward(
+        lambda_bar, inputs, is_reset, carry, initial_state, chunk_length
     )
-    gradient = functools.partial(
-        _adjoint,
-        lambda_bar,
-        states,
-        is_reset,
-        carry,
-        initial_state,
-        chunk_length,
+
+    @tf.custom_gradient
+    def gradient(upstream, *arguments):
+      lambda_bar, states, carry, initial_state = _constants(arguments)
+      return (
+          _adjoint(
+              lambda_bar,
+              states,
+              is_reset,
+              carry,
+              initial_state,
+              tf.stop_gradient(upstream),
+              chunk_length,
+          ),
+          _refuse_second_derivative,
+      )
+
+    return states, lambda upstream: gradient(
+        upstream, lambda_bar, states, carry, initial_state
     )
-    return states, gradient
 
   return recurrence(lambda_bar, inputs, carry, initial_state)
+
+
+def _constants(tensors):
+  """The tensors as constants: no tape is to look for gradients inside."""
+  return [tf.stop_gradient(tensor) for tensor in tensors]
+
+
+def _refuse_second_derivative(*_):
+  raise NotImplementedError(
+      'a second derivative of linear_recurrence was asked for, but only first'
+      ' ones are there; keep what is differentiated twice out of the layer.'
+  )
 
 
 def linear_recurrence_step(
@@ -113,14 +143,14 @@ def linear_recurrence_step(
   """Runs one step of the recurrence of `linear_recurrence`.
 
   Args:
-    lambda_bar: float32 [P, 2], the discretised eigenvalues.
-    inputs: float32 [B, P, 2], the projected input B_bar u of this step.
+    lambda_bar: float32 [2, P], the discretised eigenvalues.
+    inputs: float32 [B, 2, P], the projected input B_bar u of this step.
     is_reset: bool [B], True where the state is replaced before the step.
-    carry: float32 [B, P, 2], the state before the step.
-    initial_state: float32 [P, 2], what a reset puts in the state's place.
+    carry: float32 [B, 2, P], the state before the step.
+    initial_state: float32 [2, P], what a reset puts in the state's place.
 
   Returns:
-    The state after the step, float32 [B, P, 2].
+    The state after the step, float32 [B, 2, P].
 
   Raises:
     ValueError: if a shape or a dtype is not as above.
@@ -128,23 +158,16 @@ def linear_recurrence_step(
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=False
   )
-  return _join(
-      _step(
-          _split(lambda_bar),
-          _split(inputs),
-          is_reset,
-          _split(carry),
-          _split(initial_state),
-      )
-  )
+  state = _select(is_reset, _planes(initial_state), _planes(carry))
+  return _join(_step(_planes(lambda_bar), _planes(inputs), state))
 
 
-def _split(pairs: tf.Tensor) -> _Pair:
-  return pairs[..., 0], pairs[..., 1]
+def _planes(x: tf.Tensor) -> _Pair:
+  return x[..., 0, :], x[..., 1, :]
 
 
 def _join(pair: _Pair) -> tf.Tensor:
-  return tf.stack(pair, axis=-1)
+  return tf.stack(pair, axis=-2)
 
 
 def _multiply(left: _Pair, right: _Pair) -> _Pair:
@@ -154,212 +177,308 @@ def _multiply(left: _Pair, right: _Pair) -> _Pair:
   )
 
 
-def _step(
-    lambda_bar: _Pair,
-    inputs: _Pair,
-    is_reset: tf.Tensor,
-    previous: _Pair,
-    initial_state: _Pair,
-) -> _Pair:
-  """One step for any leading shape [...]: pairs [..., P], is_reset [...]."""
-  # A selection, not a product with a mask: a reset also clears a NaN.
-  chosen = tuple(
-      tf.where(is_reset[..., tf.newaxis], initial, state)
-      for initial, state in zip(initial_state, previous)
-  )
-  product = _multiply(lambda_bar, chosen)
+def _conjugate(pair: _Pair) -> _Pair:
+  return pair[0], -pair[1]
+
+
+def _select(condition: tf.Tensor, chosen: _Pair, other: _Pair) -> _Pair:
+  """`chosen` where [...] `condition` holds, `other` elsewhere; [..., P].
+
+  A selection, not a product with a mask: a reset also clears a NaN.
+  """
+  condition = condition[..., tf.newaxis]
+  return tuple(tf.where(condition, c, o) for c, o in zip(chosen, other))
+
+
+def _zeros(state_size: int) -> _Pair:
+  return tf.zeros([state_size]), tf.zeros([state_size])
+
+
+def _step(lambda_bar: _Pair, inputs: _Pair, previous: _Pair) -> _Pair:
+  product = _multiply(lambda_bar, previous)
   return product[0] + inputs[0], product[1] + inputs[1]
 
 
-def _power(base: _Pair, exponent: int) -> _Pair:
-  """The power base ** exponent of float64 pairs, by repeated squaring."""
-  result = None
-  while exponent:
-    if exponent % 2:
-      result = base if result is None else _multiply(result, base)
-    base = _multiply(base, base)
-    exponent //= 2
-  return result
+def _powers(base: _Pair, largest: int) -> _Pair:
+  """base^0, ..., base^largest of a pair [P], as a float32 pair [., P]."""
+  square = tuple(tf.cast(part, tf.float64)[tf.newaxis] for part in base)
+  powers = (tf.ones_like(square[0]), tf.zeros_like(square[1]))
+  count = 1
+  while count <= largest:  # From n powers to 2 n, by base^n.
+    higher = _multiply(powers, square)
+    powers = tuple(tf.concat(both, axis=0) for both in zip(powers, higher))
+    square = _multiply(square, square)
+    count *= 2
+  return tuple(tf.cast(part[: largest + 1], tf.float32) for part in powers)
 
 
-def _scan(
+def _run(
     lambda_bar: _Pair,
-    inputs: _Pair,
+    inputs: tf.Tensor,
     is_reset: tf.Tensor,
     carry: _Pair,
     initial_state: _Pair,
-    chunk_length: int,
+    axis: int,
     reverse: bool = False,
-) -> _Pair:
-  """The recurrence over axis 1, from the end where `reverse`.
+    reset_after: bool = False,
+) -> tf.Tensor:
+  """One loop over `axis`: a step is an affine map of the state.
 
   Args:
-    lambda_bar: pair of [P], float32 at the first level; float64 above it,
-      where it is a power that is to be rounded only for use.
-    inputs: pair of [B, L, P].
-    is_reset: bool [B, L].
-    carry: pair of [B, P], the state before the first step taken. It must be
-      zero where `reverse`, as the padding is what such a scan meets first.
+    lambda_bar: pair of [P].
+    inputs: [..., K, ..., 2, P], steps along `axis`.
+    is_reset: bool [..., K, ...].
+    carry: pair of [..., P], the state before the first step taken.
     initial_state: pair of [P].
-    chunk_length: K.
-    reverse: whether the first step taken is the last along axis 1.
+    axis: which axis of `inputs` and `is_reset` the steps are along.
+    reverse: whether the last step along the axis is the first taken.
+    reset_after: whether a reset replaces the state after its step, instead of
+      before: the step's own result is what is returned either way.
 
   Returns:
-    The states, pair of [B, L, P].
+    The states, of the shape of `inputs`.
   """
-  length, state_size = inputs[0].shape[1:]
-  rounded = tuple(tf.cast(part, tf.float32) for part in lambda_bar)
+  length = inputs.shape[axis]
 
-  def run(previous, step_inputs, step_resets):
-    """Unrolled steps; each list element is one step, in axis order."""
-    states = [None] * len(step_inputs)
-    for index in _order(len(step_inputs), reverse):
-      previous = _step(
-          rounded,
-          step_inputs[index],
-          step_resets[index],
-          previous,
-          initial_state,
-      )
-      states[index] = previous
-    return states, previous
+  def start(step, rank):
+    return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
 
-  if length <= chunk_length:
-    states, _ = run(
-        carry,
-        [(inputs[0][:, k], inputs[1][:, k]) for k in range(length)],
-        [is_reset[:, k] for k in range(length)],
+  def at(x, step):
+    """The part of `x` at a step: a slice, without `axis`."""
+    shape = tf.shape(x)
+    size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
+    part = xla.dynamic_slice(x, start(step, x.shape.rank), size)
+    part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
+    return tf.squeeze(part, axis)
+
+  def body(count, state, states):
+    step = length - 1 - count if reverse else count
+    step_is_reset = at(is_reset, step)
+    if not reset_after:
+      state = _select(step_is_reset, initial_state, state)
+    state = _step(lambda_bar, _planes(at(inputs, step)), state)
+    states = xla.dynamic_update_slice(
+        states,
+        tf.expand_dims(_join(state), axis),
+        start(step, states.shape.rank),
     )
-    return tuple(tf.stack(parts, axis=1) for parts in zip(*states))
+    if reset_after:
+      state = _select(step_is_reset, initial_state, state)
+    for part, first in zip(state, carry):
+      part.set_shape(first.shape)
+    return count + 1, state, states
 
-  chunks = -(-length // chunk_length)
-  padding = chunks * chunk_length - length
-  if padding:
-    inputs = tuple(
-        tf.pad(part, [[0, 0], [0, padding], [0, 0]]) for part in inputs
-    )
-    is_reset = tf.pad(is_reset, [[0, 0], [0, padding]])
-  inputs = tuple(
-      tf.reshape(part, [-1, chunks, chunk_length, state_size])
-      for part in inputs
+  _, _, states = tf.while_loop(
+      lambda count, *_: count < length,
+      body,
+      (tf.constant(0), carry, tf.zeros_like(inputs)),
+      maximum_iterations=length,
   )
-  is_reset = tf.reshape(is_reset, [-1, chunks, chunk_length])
-  step_inputs = [
-      (inputs[0][:, :, k], inputs[1][:, :, k]) for k in range(chunk_length)
-  ]
-  step_resets = [is_reset[:, :, k] for k in range(chunk_length)]
+  return states
 
-  zeros = tf.zeros_like(step_inputs[0][0])
-  _, chunk_states = run((zeros, zeros), step_inputs, step_resets)
-  chunk_lambda = _power(
-      tuple(tf.cast(part, tf.float64) for part in lambda_bar), chunk_length
+
+def _chunked(x: tf.Tensor, chunk_length: int) -> tf.Tensor:
+  """[B, L, ...] as [C, K, B, ...], padded with zeros at the end.
+
+  With time first a step of all chunks is whole tiles of [B, P] numbers; a TPU's
+  compiler then fuses all of a step into one operation.
+  """
+  x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+  padding = -x.shape[0] % chunk_length
+  x = tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
+  shape = [x.shape[0] // chunk_length, chunk_length]
+  return tf.reshape(x, tf.concat([shape, tf.shape(x)[1:]], axis=0))
+
+
+def _unchunked(x: tf.Tensor, length: int) -> tf.Tensor:
+  """The inverse of `_chunked`."""
+  steps = x.shape[0] * x.shape[1]
+  x = tf.reshape(x, tf.concat([[steps], tf.shape(x)[2:]], axis=0))[:length]
+  return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+
+
+def _weighted_sum(powers: _Pair, inputs: _Pair, is_counted: tf.Tensor) -> _Pair:
+  """Sum over k of powers_k inputs_k: [K, P] and [C, K, B, P] to [C, B, P]."""
+  powers = tuple(part[:, tf.newaxis] for part in powers)
+  products = _select(is_counted, _multiply(powers, inputs), _zeros(1))
+  return tuple(tf.reduce_sum(part, axis=1) for part in products)
+
+
+# Compiled also where the caller is not: the slices of the loops are XLA's.
+@tf.function(jit_compile=True, autograph=False)
+def _forward(
+    lambda_bar: tf.Tensor,
+    inputs: tf.Tensor,
+    is_reset: tf.Tensor,
+    carry: tf.Tensor,
+    initial_state: tf.Tensor,
+    chunk_length: int,
+) -> tf.Tensor:
+  """The states; arguments as of `linear_recurrence`."""
+  length, state_size = inputs.shape[1], inputs.shape[3]
+  lambda_bar, carry = _planes(lambda_bar), _planes(carry)
+  initial_state = _planes(initial_state)
+  if chunk_length == length:
+    return _run(lambda_bar, inputs, is_reset, carry, initial_state, axis=1)
+
+  inputs = _chunked(inputs, chunk_length)
+  is_reset = _chunked(is_reset, chunk_length)
+  powers = _powers(lambda_bar, chunk_length)
+  # What a chunk leaves, entered with zero: from its last reset on, if any.
+  resets = tf.cumsum(tf.cast(is_reset, tf.int32), axis=1)
+  zeros = _zeros(state_size)
+  from_reset = _multiply(lambda_bar, initial_state)
+  left = _weighted_sum(
+      tuple(part[chunk_length - 1 :: -1] for part in powers),
+      tuple(
+          part + extra
+          for part, extra in zip(
+              _planes(inputs), _select(is_reset, from_reset, zeros)
+          )
+      ),
+      is_counted=resets == resets[:, -1:],
   )
-  zero_state = tf.zeros_like(initial_state[0])
-  chunk_states = _scan(
-      chunk_lambda,
-      chunk_states,
-      tf.reduce_any(is_reset, axis=2),
+  left = _run(
+      tuple(part[chunk_length] for part in powers),
+      _join(left),
+      tf.reduce_any(is_reset, axis=1),
       carry,
-      (zero_state, zero_state),
-      chunk_length,
-      reverse,
+      zeros,
+      axis=0,
   )
   entering = tuple(
-      _shift(states, first, reverse)
-      for states, first in zip(chunk_states, carry)
+      tf.concat([first[tf.newaxis], part[:-1]], axis=0)
+      for first, part in zip(carry, _planes(left))
   )
-  states, _ = run(entering, step_inputs, step_resets)
-  return tuple(
-      tf.reshape(
-          tf.stack(parts, axis=2), [-1, chunks * chunk_length, state_size]
-      )[:, :length]
-      for parts in zip(*states)
-  )
+  states = _run(lambda_bar, inputs, is_reset, entering, initial_state, axis=1)
+  return _unchunked(states, length)
 
 
-def _order(length: int, reverse: bool):
-  return reversed(range(length)) if reverse else range(length)
-
-
-def _shift(states: tf.Tensor, first: tf.Tensor, reverse: bool) -> tf.Tensor:
-  """The state before each step: [B, L, ...] one step later, `first` put in."""
-  if reverse:
-    return tf.concat([states[:, 1:], first[:, tf.newaxis]], axis=1)
-  return tf.concat([first[:, tf.newaxis], states[:, :-1]], axis=1)
-
-
+@tf.function(jit_compile=True, autograph=False)
 def _adjoint(
     lambda_bar: tf.Tensor,
     states: tf.Tensor,
     is_reset: tf.Tensor,
     carry: tf.Tensor,
     initial_state: tf.Tensor,
-    chunk_length: int,
     upstream: tf.Tensor,
+    chunk_length: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
   """The gradient of the recurrence, given that of its states.
 
   With g_t the gradient that reaches x_t from outside, a_t the whole gradient
-  with respect to x_t, * for the conjugate and r for the resets:
+  with respect to x_t, ' for the conjugate and r for the resets:
 
-    a_t = g_t + lambda_bar* (1 - r_(t+1)) a_(t+1)
+    a_t = g_t + lambda_bar' (1 - r_(t+1)) a_(t+1)
     d inputs_t = a_t
-    d carry = lambda_bar* (1 - r_0) a_0
-    d initial_state = sum over b, t of r_t lambda_bar* a_t
-    d lambda_bar = sum over b, t of prev_t* a_t
+    d carry = lambda_bar' (1 - r_0) a_0
+    d initial_state = lambda_bar' sum over b, t of r_t a_t
+    d lambda_bar = sum over b, t of prev_t' a_t
 
   Args:
-    lambda_bar: [P, 2].
-    states: [B, L, P, 2], what the recurrence returned.
+    lambda_bar: [2, P].
+    states: [B, L, 2, P], what the recurrence returned.
     is_reset: bool [B, L].
-    carry: [B, P, 2].
-    initial_state: [P, 2].
+    carry: [B, 2, P].
+    initial_state: [2, P].
+    upstream: [B, L, 2, P], the gradient with respect to `states`.
     chunk_length: as in the forward scan.
-    upstream: [B, L, P, 2], the gradient with respect to `states`.
 
   Returns:
     The gradients for lambda_bar, inputs, carry and initial_state.
   """
-  conjugate = (lambda_bar[:, 0], -lambda_bar[:, 1])
-  zero_carry = tf.zeros_like(carry[..., 0])
-  zero_state = tf.zeros_like(conjugate[0])
-  # What arrives at t comes through step t + 1, so its reset is what counts.
-  next_is_reset = tf.concat(
-      [is_reset[:, 1:], tf.zeros_like(is_reset[:, :1])], axis=1
-  )
-  adjoint = _scan(
-      conjugate,
-      _split(upstream),
-      next_is_reset,
-      (zero_carry, zero_carry),
-      (zero_state, zero_state),
-      chunk_length,
-      reverse=True,
-  )
-
-  through_step = _multiply(
-      conjugate,
-      tuple(tf.where(is_reset[:, :1], 0.0, part[:, 0]) for part in adjoint),
-  )
-  resets = is_reset[..., tf.newaxis]
+  conjugate = _conjugate(_planes(lambda_bar))
+  adjoint = _planes(_run_back(conjugate, upstream, is_reset, chunk_length))
+  zeros = _zeros(states.shape[3])
+  first = _select(is_reset[:, 0], zeros, tuple(part[:, 0] for part in adjoint))
   at_resets = tuple(
-      tf.reduce_sum(tf.where(resets, part, 0.0), axis=[0, 1])
-      for part in adjoint
+      tf.reduce_sum(part, axis=[0, 1])
+      for part in _select(is_reset, adjoint, zeros)
   )
-  previous = tuple(
-      tf.where(resets, initial, _shift(part, first, reverse=False))
-      for part, first, initial in zip(
-          _split(states), _split(carry), _split(initial_state)
-      )
+  # prev_t is the carry at t = 0, the initial state at a reset, else x_(t-1).
+  # One term each: shifting x instead would copy it.
+  later = _multiply(
+      _conjugate(tuple(part[:, :-1] for part in _planes(states))),
+      tuple(part[:, 1:] for part in adjoint),
   )
-  product = _multiply((previous[0], -previous[1]), adjoint)
-  lambda_gradient = tuple(tf.reduce_sum(part, axis=[0, 1]) for part in product)
+  terms = (
+      tuple(
+          tf.reduce_sum(part, axis=[0, 1])
+          for part in _select(is_reset[:, 1:], zeros, later)
+      ),
+      tuple(
+          tf.reduce_sum(part, axis=0)
+          for part in _multiply(_conjugate(_planes(carry)), first)
+      ),
+      _multiply(_conjugate(_planes(initial_state)), at_resets),
+  )
   return (
-      _join(lambda_gradient),
+      _join(tuple(tf.add_n(parts) for parts in zip(*terms))),
       _join(adjoint),
-      _join(through_step),
+      _join(_multiply(conjugate, first)),
       _join(_multiply(conjugate, at_resets)),
   )
+
+
+def _run_back(
+    conjugate: _Pair,
+    upstream: tf.Tensor,
+    is_reset: tf.Tensor,
+    chunk_length: int,
+) -> tf.Tensor:
+  """a_t of `_adjoint`, [B, L, 2, P]; chunks as in the forward scan.
+
+  What passes from t + 1 to t is a_(t+1), or zero where t + 1 was reset. So a
+  reset acts after its own step here, and what a chunk hands on is the a of its
+  first step, or zero.
+  """
+  length, state_size = upstream.shape[1], upstream.shape[3]
+  zeros = _zeros(state_size)
+  carry = tuple(tf.zeros_like(part[:, 0]) for part in _planes(upstream))
+  if chunk_length == length:
+    return _run(
+        conjugate,
+        upstream,
+        is_reset,
+        carry,
+        zeros,
+        axis=1,
+        reverse=True,
+        reset_after=True,
+    )
+  upstream = _chunked(upstream, chunk_length)
+  is_reset = _chunked(is_reset, chunk_length)
+  powers = _powers(conjugate, chunk_length)
+  resets = tf.cumsum(tf.cast(is_reset, tf.int32), axis=1)
+  handed_on = _weighted_sum(
+      tuple(part[:chunk_length] for part in powers),
+      _planes(upstream),
+      is_counted=resets == 0,
+  )
+  handed_on = _run(
+      tuple(part[chunk_length] for part in powers),
+      _join(handed_on),
+      tf.reduce_any(is_reset, axis=1),
+      carry,
+      zeros,
+      axis=0,
+      reverse=True,
+  )
+  entering = tuple(
+      tf.concat([part[1:], last[tf.newaxis]], axis=0)
+      for part, last in zip(_planes(handed_on), carry)
+  )
+  adjoint = _run(
+      conjugate,
+      upstream,
+      is_reset,
+      entering,
+      zeros,
+      axis=1,
+      reverse=True,
+      reset_after=True,
+  )
+  return _unchunked(adjoint, length)
 
 
 def _validated(lambda_bar, inputs, is_reset, carry, initial_state, sequence):
@@ -384,7 +503,7 @@ def _validated(lambda_bar, inputs, is_reset, carry, initial_state, sequence):
       )
     tensors[name] = tensor
   batch_and_time = list(tensors['inputs'].shape[:-2])
-  state_size = tensors['inputs'].shape[-2]
+  state_size = tensors['inputs'].shape[-1]
   if None in tensors['inputs'].shape[1:]:
     raise ValueError(
         f'inputs has shape {tensors["inputs"].shape}; every dimension but the'
@@ -393,11 +512,11 @@ def _validated(lambda_bar, inputs, is_reset, carry, initial_state, sequence):
   if sequence and batch_and_time[1] < 1:
     raise ValueError('inputs has length 0; it must hold at least one step.')
   expected = {
-      'lambda_bar': [state_size, 2],
-      'inputs': batch_and_time + [state_size, 2],
+      'lambda_bar': [2, state_size],
+      'inputs': batch_and_time + [2, state_size],
       'is_reset': batch_and_time,
-      'carry': batch_and_time[:1] + [state_size, 2],
-      'initial_state': [state_size, 2],
+      'carry': batch_and_time[:1] + [2, state_size],
+      'initial_state': [2, state_size],
   }
   for name, shape in expected.items():
     if not tensors[name].shape.is_compatible_with(shape):

@@ -12,10 +12,15 @@ time, and carries one state for all.
 
 from __future__ import annotations
 
+from typing import Union
+
 import tensorflow as tf
 
 from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import layer as layer_lib
+from r2i_tf.ssm import rematerialization
+
+_DType = Union[str, tf.keras.mixed_precision.Policy, None]
 
 
 class S3MLayer(tf.keras.layers.Layer):
@@ -29,20 +34,32 @@ class S3MLayer(tf.keras.layers.Layer):
   """
 
   def __init__(
-      self, ssm: layer_lib.DiagonalSSM, width: int, name: str | None = None
+      self,
+      ssm: layer_lib.DiagonalSSM,
+      width: int,
+      rematerialize: bool = False,
+      dtype: _DType = None,
+      name: str | None = None,
   ):
     """Creates the layer.
 
     Args:
       ssm: the state-space layer, of the same width.
       width: H.
+      rematerialize: whether a backward pass keeps only inputs and states of a
+        sequence and computes again what lies between them and the outputs;
+        the scan, the costly part, is not run again.
+      dtype: Keras dtype or policy; None for the global one.
       name: of the layer.
     """
-    super().__init__(name=name)
+    super().__init__(name=name, dtype=dtype)
     self.ssm = ssm
-    self.out = tf.keras.layers.Dense(width, name='out')
-    self.out2 = tf.keras.layers.Dense(width, name='out2')
-    self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6, name='norm')
+    self._rematerialize = rematerialize
+    self.out = tf.keras.layers.Dense(width, dtype=dtype, name='out')
+    self.out2 = tf.keras.layers.Dense(width, dtype=dtype, name='out2')
+    self.norm = tf.keras.layers.LayerNormalization(
+        epsilon=1e-6, dtype=dtype, name='norm'
+    )
 
   def build(self, input_shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
@@ -57,9 +74,17 @@ class S3MLayer(tf.keras.layers.Layer):
   def call(
       self, u: tf.Tensor, carry: tf.Tensor, is_reset: tf.Tensor
   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """As `DiagonalSSM.call`: [B, L, H] to y [B, L, H], x [B, L, P, 2]."""
-    y, x = self.ssm(u, carry, is_reset)
-    return self._mix(u, y), x
+    """As `DiagonalSSM.call`: [B, L, H] to y [B, L, H], x [B, L, 2, P]."""
+    discretized = self.ssm.discretize()
+    x = self.ssm.states(u, carry, is_reset, discretized)
+
+    def mix(u, x, projection, skip):
+      given = discretized._replace(output_projection=projection, skip=skip)
+      return self._mix(u, self.ssm.outputs(u, x, given))
+
+    if self._rematerialize:
+      mix = rematerialization.rematerialized(mix)
+    return mix(u, x, discretized.output_projection, discretized.skip), x
 
   def step(
       self,
@@ -68,7 +93,7 @@ class S3MLayer(tf.keras.layers.Layer):
       is_reset: tf.Tensor,
       discretized: layer_lib.DiscretizedSSM | None = None,
   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """As `DiagonalSSM.step`: [B, H] to y [B, H], x [B, P, 2]."""
+    """As `DiagonalSSM.step`: [B, H] to y [B, H], x [B, 2, P]."""
     y, x = self.ssm.step(u, carry, is_reset, discretized)
     return self._mix(u, y), x
 
@@ -82,7 +107,7 @@ class S3MLayer(tf.keras.layers.Layer):
 
 
 class S3MStack(tf.keras.layers.Layer):
-  """S3M layers one after the other, with one state [B, layers, P, 2].
+  """S3M layers one after the other, with one state [B, layers, 2, P].
 
   The states are float32; the outputs have the compute dtype of the policy.
   """
@@ -101,6 +126,8 @@ class S3MStack(tf.keras.layers.Layer):
       conjugate_symmetry: bool = False,
       eigenvalue_clip: float | None = None,
       learned_initial_state: bool = True,
+      rematerialize: bool = False,
+      dtype: _DType = None,
       name: str | None = None,
   ):
     """Creates the stack; variables come with `build`.
@@ -116,12 +143,15 @@ class S3MStack(tf.keras.layers.Layer):
       conjugate_symmetry: see `DiagonalSSM`.
       eigenvalue_clip: see `DiagonalSSM`.
       learned_initial_state: see `DiagonalSSM`.
+      rematerialize: see `S3MLayer`.
+      dtype: Keras dtype or policy of the matrix products and the layers
+        between; None for the global one.
       name: of the stack.
 
     Raises:
       ValueError: if an argument is not as above.
     """
-    super().__init__(name=name)
+    super().__init__(name=name, dtype=dtype)
     if layers < 1:
       raise ValueError(f'layers is {layers}; it must be at least 1.')
     self._state_size = state_size
@@ -138,9 +168,12 @@ class S3MStack(tf.keras.layers.Layer):
                 conjugate_symmetry=conjugate_symmetry,
                 eigenvalue_clip=eigenvalue_clip,
                 learned_initial_state=learned_initial_state,
+                dtype=dtype,
                 name='ssm',
             ),
             width,
+            rematerialize=rematerialize,
+            dtype=dtype,
             name=f'layer_{index}',
         )
         for index in range(layers)
@@ -159,7 +192,7 @@ class S3MStack(tf.keras.layers.Layer):
     return [v for layer in self.layers for v in layer.ssm.ssm_variables]
 
   def initial_state(self, batch_size) -> tf.Tensor:
-    """The state after a reset, float32 [batch_size, layers, P, 2].
+    """The state after a reset, float32 [batch_size, layers, 2, P].
 
     Args:
       batch_size: an int or an int32 scalar tensor.
@@ -178,12 +211,12 @@ class S3MStack(tf.keras.layers.Layer):
 
     Args:
       u: floating [B, L, H], the inputs.
-      carry: float32 [B, layers, P, 2], the states before step 0.
+      carry: float32 [B, layers, 2, P], the states before step 0.
       is_reset: bool [B, L], True where the states are replaced by the initial
         ones before the step.
 
     Returns:
-      The outputs y, [B, L, H], and the states x, float32 [B, L, layers, P, 2].
+      The outputs y, [B, L, H], and the states x, float32 [B, L, layers, 2, P].
 
     Raises:
       ValueError: if a shape or a dtype is not as above.
@@ -206,14 +239,14 @@ class S3MStack(tf.keras.layers.Layer):
 
     Args:
       u: floating [B, H], the input.
-      carry: float32 [B, layers, P, 2], the states before the step.
+      carry: float32 [B, layers, 2, P], the states before the step.
       is_reset: bool [B], True where the states are replaced by the initial
         ones before the step.
       discretized: what `discretize` returned; None computes it here. Give it
         where the step is inside a loop.
 
     Returns:
-      The output y, [B, H], and the states x, float32 [B, layers, P, 2].
+      The output y, [B, H], and the states x, float32 [B, layers, 2, P].
 
     Raises:
       ValueError: if a shape or a dtype is not as above.
@@ -229,7 +262,7 @@ class S3MStack(tf.keras.layers.Layer):
 
   def _validated(self, carry: tf.Tensor) -> tf.Tensor:
     carry = tf.convert_to_tensor(carry)
-    expected = [None, len(self.layers), self._state_size, 2]
+    expected = [None, len(self.layers), 2, self._state_size]
     if not carry.shape.is_compatible_with(expected):
       raise ValueError(
           f'carry has shape {carry.shape}; it must be'

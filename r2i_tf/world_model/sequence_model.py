@@ -79,7 +79,7 @@ class S3MSequenceModel(SequenceModel):
       dtype: Keras dtype or policy of the products outside of the recurrence.
     """
     super().__init__(name='s3m', dtype=dtype)
-    self.hidden_shape = (config.layers, config.state_size, 2)
+    self.hidden_shape = (config.layers, 2, config.state_size)
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
     self._stack = ssm.S3MStack(
         layers=config.layers,
@@ -90,6 +90,8 @@ class S3MSequenceModel(SequenceModel):
         min_step=config.min_step,
         max_step=config.max_step,
         learned_initial_state=config.learned_initial_state,
+        rematerialize=config.rematerialize,
+        dtype=dtype,
         name='stack',
     )
     self._stack.build([None, config.width])
@@ -103,7 +105,7 @@ class S3MSequenceModel(SequenceModel):
     return self._stack.ssm_variables
 
   def initial(self, batch_size) -> tf.Tensor:
-    """Returns float32 [B, layers, P, 2]."""
+    """Returns float32 [B, layers, 2, P]."""
     return self._stack.initial_state(batch_size)
 
   def prepare(self):
@@ -112,13 +114,13 @@ class S3MSequenceModel(SequenceModel):
 
   def step(self, inputs, hidden, is_first, prepared=None):
     """See `SequenceModel.step`."""
-    u = tf.cast(self._input(inputs), tf.float32)
+    u = self._input(inputs)
     y, hidden = self._stack.step(u, hidden, is_first, prepared)
     return tf.cast(self._output(y), tf.float32), hidden
 
   def call(self, inputs, hidden, is_first):
     """See `SequenceModel.call`."""
-    u = tf.cast(self._input(inputs), tf.float32)
+    u = self._input(inputs)
     y, hidden = self._stack(u, hidden, is_first)
     return tf.cast(self._output(y), tf.float32), hidden
 

@@ -20,15 +20,20 @@ def _layer(**options):
   layer = ssm.DiagonalSSM(6, 8, 2, **options)
   layer.build([None, 6])
   if layer.learned_initial_state is not None:
-    layer.learned_initial_state.assign(tf.random.normal([8, 2]))
+    layer.learned_initial_state.assign(tf.random.normal([2, 8]))
   return layer
+
+
+def _planes(pairs):
+  """[..., P, 2], the published layout of a state, to [..., 2, P]."""
+  return np.moveaxis(pairs, -1, -2)
 
 
 def _sequence(length, batch=2):
   rng = np.random.default_rng(2)
   return (
       tf.constant(rng.normal(size=[batch, length, 6]), tf.float32),
-      tf.constant(rng.normal(size=[batch, 8, 2]), tf.float32),
+      tf.constant(rng.normal(size=[batch, 2, 8]), tf.float32),
       tf.constant(rng.random([batch, length]) < 0.05),
   )
 
@@ -54,11 +59,11 @@ def test_matches_golden_numbers(name):
     getattr(layer, key).assign(arrays[key])
   y, x = layer(
       arrays['u'][np.newaxis],
-      arrays['x0'][np.newaxis],
+      _planes(arrays['x0'])[np.newaxis],
       tf.zeros([1, len(arrays['u'])], tf.bool),
   )
   np.testing.assert_allclose(y[0], arrays['y'], atol=1e-4)
-  np.testing.assert_allclose(x[0], arrays['x'], atol=1e-3)
+  np.testing.assert_allclose(x[0], _planes(arrays['x']), atol=1e-3)
 
 
 @pytest.mark.parametrize('method', list(ssm.Discretization))
@@ -137,7 +142,7 @@ def test_state_space_variables():
   assert len(layer.trainable_variables) == 7
   fixed = _layer(learned_initial_state=False)
   assert len(fixed.trainable_variables) == len(fixed.ssm_variables) == 6
-  np.testing.assert_array_equal(fixed.initial_state, np.zeros([8, 2]))
+  np.testing.assert_array_equal(fixed.initial_state, np.zeros([2, 8]))
 
 
 def test_step_lengths_start_within_bounds():
@@ -151,21 +156,29 @@ def test_clip_bounds_the_eigenvalues():
   """With a clip no state can grow, whatever the variables became."""
   layer = _layer(eigenvalue_clip=-1e-4)
   layer.lambda_re.assign(tf.fill([8], 3.0))
-  lambda_bar = reference.to_complex(layer.discretize().lambda_bar)
+  lambda_bar = reference.from_planes(layer.discretize().lambda_bar)
   assert np.all(np.abs(lambda_bar) < 1.0)
 
 
-def test_float32_under_a_mixed_policy():
-  """Half precision outside does not shorten the memory inside."""
-  policy = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')
-  try:
-    layer = _layer()
-    u, carry, is_reset = _sequence(5)
-    y, x = layer(tf.cast(u, tf.bfloat16), carry, is_reset)
-  finally:
-    tf.keras.mixed_precision.set_global_policy(policy)
-  assert y.dtype == x.dtype == layer.b.dtype == tf.float32
+def test_mixed_policy():
+  """Half precision is for the two products: nothing of it stays in memory."""
+  layer, exact = _layer(dtype='mixed_bfloat16'), _layer()
+  discretized = layer.discretize()
+  assert discretized.input_projection.dtype == tf.bfloat16
+  assert discretized.output_projection.dtype == tf.bfloat16
+  assert discretized.lambda_bar.dtype == layer.b.dtype == tf.float32
+  np.testing.assert_array_equal(
+      discretized.lambda_bar, exact.discretize().lambda_bar
+  )
+  u, carry, is_reset = _sequence(100)
+  u = tf.cast(u, tf.bfloat16)
+  y, x = layer(u, carry, is_reset)
+  expected_y, expected_x = exact(tf.cast(u, tf.float32), carry, is_reset)
+  assert y.dtype == x.dtype == tf.float32
+  # A sum of six rounded products, 8 bits each, and no error that grows.
+  for actual, expected in ((y, expected_y), (x, expected_x)):
+    error = np.max(np.abs(actual - expected)) / np.max(np.abs(expected))
+    assert 1e-5 < error < 1e-2
 
 
 @pytest.mark.parametrize(
@@ -195,7 +208,7 @@ def test_bad_inputs():
   with pytest.raises(ValueError, match='u has shape'):
     layer.step(u, carry, is_reset)
   with pytest.raises(ValueError, match='carry has shape'):
-    layer(u, carry[:, :7], is_reset)
+    layer(u, carry[..., :7], is_reset)
   with pytest.raises(ValueError, match='last dimension must be its width'):
     ssm.DiagonalSSM(6, 8, 2).build([None, 5])
   with pytest.raises(ValueError, match='has no variables yet'):

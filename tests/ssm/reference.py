@@ -20,16 +20,26 @@ def to_pairs(values: np.ndarray) -> np.ndarray:
   return np.stack([values.real, values.imag], axis=-1)
 
 
+def from_planes(planes) -> np.ndarray:
+  """[..., 2, P] real and imaginary parts to complex128 [..., P]."""
+  return to_complex(np.moveaxis(np.asarray(planes), -2, -1))
+
+
+def to_planes(values: np.ndarray) -> np.ndarray:
+  """complex128 [..., P] to float64 [..., 2, P]."""
+  return np.stack([values.real, values.imag], axis=-2)
+
+
 def recurrence(lambda_bar, inputs, is_reset, carry, initial_state):
-  """x_t = lambda_bar prev_t + inputs_t; pairs in, pairs [B, L, P, 2] out."""
-  lambda_bar, inputs = to_complex(lambda_bar), to_complex(inputs)
-  state, initial_state = to_complex(carry), to_complex(initial_state)
+  """x_t = lambda_bar prev_t + inputs_t; planes in, [B, L, 2, P] out."""
+  lambda_bar, inputs = from_planes(lambda_bar), from_planes(inputs)
+  state, initial_state = from_planes(carry), from_planes(initial_state)
   states = []
   for t in range(inputs.shape[1]):
     reset = np.asarray(is_reset)[:, t, np.newaxis]
     state = lambda_bar * np.where(reset, initial_state, state) + inputs[:, t]
     states.append(state)
-  return to_pairs(np.stack(states, axis=1))
+  return to_planes(np.stack(states, axis=1))
 
 
 def discretize(eigenvalues, b, step, is_bilinear):
@@ -46,13 +56,13 @@ def discretize(eigenvalues, b, step, is_bilinear):
 
 
 def layer(parameters, u, carry, is_reset, is_bilinear=True, factor=1.0):
-  """The outputs y [B, L, H] and states x [B, L, P, 2] of one layer.
+  """The outputs y [B, L, H] and states x [B, L, 2, P] of one layer.
 
   Args:
     parameters: a dict of lambda_re, lambda_im, b, c, d, log_step,
       initial_state.
     u: [B, L, H].
-    carry: [B, P, 2].
+    carry: [B, 2, P].
     is_reset: [B, L].
     is_bilinear: the discretisation, zero-order hold otherwise.
     factor: 2 with conjugate symmetry.
@@ -65,10 +75,10 @@ def layer(parameters, u, carry, is_reset, is_bilinear=True, factor=1.0):
       eigenvalues, parameters['b'], step, is_bilinear
   )
   u = np.asarray(u, np.float64)
-  inputs = to_pairs(np.einsum('ph,blh->blp', to_complex(b_bar), u))
+  inputs = to_planes(np.einsum('ph,blh->blp', to_complex(b_bar), u))
   x = recurrence(
-      lambda_bar, inputs, is_reset, carry, parameters['initial_state']
+      lambda_bar.T, inputs, is_reset, carry, parameters['initial_state']
   )
   c = to_complex(parameters['c'])
-  y = factor * np.einsum('hp,blp->blh', c, to_complex(x)).real
+  y = factor * np.einsum('hp,blp->blh', c, from_planes(x)).real
   return y + np.asarray(parameters['d'], np.float64) * u, x

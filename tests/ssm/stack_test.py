@@ -10,13 +10,13 @@ from r2i_tf import ssm
 from tests import golden
 
 
-def _stack():
+def _stack(**options):
   """Two built layers, H = 6, P = 8, initial states moved off zero."""
   tf.keras.utils.set_random_seed(1)
-  stack = ssm.S3MStack(2, 6, 8, 2)
+  stack = ssm.S3MStack(2, 6, 8, 2, **options)
   stack.build([None, 6])
   for layer in stack.layers:
-    layer.ssm.learned_initial_state.assign(tf.random.normal([8, 2]))
+    layer.ssm.learned_initial_state.assign(tf.random.normal([2, 8]))
   return stack
 
 
@@ -24,7 +24,7 @@ def _sequence(length, batch=2):
   rng = np.random.default_rng(2)
   return (
       tf.constant(rng.normal(size=[batch, length, 6]), tf.float32),
-      tf.constant(rng.normal(size=[batch, 2, 8, 2]), tf.float32),
+      tf.constant(rng.normal(size=[batch, 2, 2, 8]), tf.float32),
       tf.constant(rng.random([batch, length]) < 0.05),
   )
 
@@ -49,14 +49,15 @@ def test_matches_golden_numbers():
     layer.out.set_weights([values['out/kernel'], values['out/bias']])
     layer.out2.set_weights([values['out2/kernel'], values['out2/bias']])
     layer.norm.set_weights([values['norm/scale'], values['norm/bias']])
-  u, carry = arrays['u'], arrays['x0']
+  u, carry = arrays['u'], np.moveaxis(arrays['x0'], -1, -2)
+  states = np.moveaxis(arrays['x'], -1, -2)
   is_reset = tf.zeros(u.shape[:2], tf.bool)
   y, x = stack(u, carry, is_reset)
   np.testing.assert_allclose(y, arrays['y'], atol=1e-4)
-  np.testing.assert_allclose(x, arrays['x'], atol=1e-3)
+  np.testing.assert_allclose(x, states, atol=1e-3)
   y, x = stack.step(u[:, 0], carry, is_reset[:, 0])
   np.testing.assert_allclose(y, arrays['y'][:, 0], atol=1e-4)
-  np.testing.assert_allclose(x, arrays['x'][:, 0], atol=1e-3)
+  np.testing.assert_allclose(x, states[:, 0], atol=1e-3)
 
 
 @pytest.mark.parametrize('jit_compile', [False, True])
@@ -79,7 +80,7 @@ def test_parallel_and_step_forms_agree(jit_compile):
       discretized = stack.discretize()
       outputs = tf.TensorArray(tf.float32, u.shape[1], element_shape=[2, 6])
       states = tf.TensorArray(
-          tf.float32, u.shape[1], element_shape=[2, 2, 8, 2]
+          tf.float32, u.shape[1], element_shape=[2, 2, 2, 8]
       )
 
       def body(t, state, outputs, states):
@@ -113,7 +114,7 @@ def test_initial_state():
   u, carry, _ = _sequence(1, batch=3)
   always = tf.ones([3], tf.bool)
   state = stack.initial_state(3)
-  assert state.shape == (3, 2, 8, 2)
+  assert state.shape == (3, 2, 2, 8)
   from_start, _ = stack.step(u[:, 0], state, tf.zeros([3], tf.bool))
   after_reset, _ = stack.step(u[:, 0], carry, always)
   np.testing.assert_array_equal(from_start, after_reset)
@@ -121,17 +122,38 @@ def test_initial_state():
 
 def test_mixed_policy():
   """Under a mixed policy the outputs are half, the states are not."""
-  policy = tf.keras.mixed_precision.global_policy()
-  tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')
-  try:
-    stack = _stack()
-    u, carry, is_reset = _sequence(5)
-    y, x = stack(u, carry, is_reset)
-    step_y, step_x = stack.step(u[:, 0], carry, is_reset[:, 0])
-  finally:
-    tf.keras.mixed_precision.set_global_policy(policy)
+  stack = _stack(dtype='mixed_bfloat16')
+  u, carry, is_reset = _sequence(5)
+  y, x = stack(u, carry, is_reset)
+  step_y, step_x = stack.step(u[:, 0], carry, is_reset[:, 0])
   assert y.dtype == step_y.dtype == tf.bfloat16
   assert x.dtype == step_x.dtype == tf.float32
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+def test_rematerialization(jit_compile):
+  """Computing again instead of keeping changes no value and no gradient."""
+  u, carry, is_reset = _sequence(40)
+  weights = tf.random.stateless_normal(u.shape, [1, 2])
+
+  def run(stack):
+    @tf.function(jit_compile=jit_compile)
+    def step():
+      with tf.GradientTape() as tape:
+        tape.watch([u, carry])
+        y, x = stack(u, carry, is_reset)
+        loss = tf.reduce_sum(weights * y) + tf.reduce_sum(x**2)
+      sources = [u, carry, *stack.trainable_variables]
+      return y, x, *tape.gradient(loss, sources)
+
+    return step
+
+  kept, again = run(_stack()), run(_stack(rematerialize=True))
+  for left, right in zip(kept(), again()):
+    np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
+  if jit_compile:
+    # What XLA would merge with the forward pass if nothing held it apart.
+    assert 'opt-barrier' in again.experimental_get_compiler_ir()(stage='hlo')
 
 
 def test_variables_and_checkpoint(tmp_path):
