@@ -14,7 +14,7 @@ From the outside in: `S3MStack`, `DiagonalSSM`, `discretize`,
 states along axis -2, [..., 2, P], in parameters along the last, [..., 2], as
 they were published.
 
-A scan is tuned for the device that it is traced on; `compile_for` names another.
+A scan is tuned for the device it is traced on; `compile_for` names another.
 """
 
 from r2i_tf.ssm.chunking import Device
