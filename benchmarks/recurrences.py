@@ -25,7 +25,7 @@ LOOP = 'tf.while_loop'
 
 _RESETS = 4  # In a sequence, on average.
 # Where r2i_tf.ssm has real and imaginary part, counted from the end.
-_PARTS_AXIS = -1
+_PARTS_AXIS = -2
 
 Shape = Tuple[int, int, int]
 

@@ -1,11 +1,12 @@
 """What the timing programs share beside timing: flags, tables, JSON, plots."""
 
+import contextlib
 import json
 import os
 import pathlib
 import platform
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, ContextManager, Dict, List, Mapping, Optional, Sequence
 
 from absl import flags
 from matplotlib import figure
@@ -28,6 +29,9 @@ DOCS = flags.DEFINE_string(
 )
 HLO = flags.DEFINE_string(
     'hlo', None, 'Time nothing; write the programs to be timed here, as HLO.'
+)
+HLO_DEVICE = flags.DEFINE_enum(
+    'hlo_device', None, ['cpu', 'gpu', 'tpu'], 'What --hlo is to be run on.'
 )
 
 _DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
@@ -104,6 +108,15 @@ def save(
         axis.set_major_formatter('{x:g}')
         axis.set_minor_formatter(ticker.LogFormatter(axis.get_transform().base))
   picture.savefig(docs / f'{name}.png', dpi=110)
+
+
+def hlo_target() -> ContextManager[Any]:
+  """Returns the context to make programs in that --hlo writes."""
+  from r2i_tf import ssm
+
+  if HLO_DEVICE.value is None:
+    return contextlib.nullcontext()
+  return ssm.compile_for(ssm.Device(HLO_DEVICE.value))
 
 
 def write_hlo(name: str, program: bytes) -> None:

@@ -60,7 +60,8 @@ def main(_) -> None:
     seconds, compilations = 0.5, 1
   quiet.first_compilation()
   if report.HLO.value:
-    _write_hlo([*shapes, *series])
+    with report.hlo_target():
+      _write_hlo([*shapes, *series])
     return
   record = measure(
       shapes, series, seconds, compilations, _LOOP_MAX_LENGTH.value

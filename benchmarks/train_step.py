@@ -7,7 +7,7 @@ of always the same number of steps: twice the length, half the sequences.
   python -m benchmarks.train_step --preset=tiny --lengths=64,1024
   python -m benchmarks.train_step --config=configs/bsuite.py --tokens=16_384 \
       --lengths=16384 --gru_max_length=0 --config.agent.precision=mixed_bfloat16
-  python -m benchmarks.train_step --hlo=DIRECTORY
+  python -m benchmarks.train_step --hlo=DIRECTORY --hlo_device=tpu
 
 Without --preset and --config: three numbers to see, two actions, 128 units, a
 state of 3 x 64, 8 latents of 8 classes. A config's task says what is seen.
@@ -70,7 +70,8 @@ def main(_) -> None:
   each = cases(lengths, tokens, _GRU_MAX_LENGTH.value)
   quiet.first_compilation()
   if report.HLO.value:
-    _write_hlo(setting, each)
+    with report.hlo_target():
+      _write_hlo(setting, each)
     return
   record = measure(setting, each, seconds)
   report.finish(
