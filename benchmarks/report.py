@@ -6,7 +6,7 @@ import os
 import pathlib
 import platform
 import re
-from typing import Any, Callable, ContextManager, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from absl import flags
 from matplotlib import figure
@@ -110,7 +110,7 @@ def save(
   picture.savefig(docs / f'{name}.png', dpi=110)
 
 
-def hlo_target() -> ContextManager[Any]:
+def hlo_target() -> contextlib.AbstractContextManager:
   """Returns the context to make programs in that --hlo writes."""
   from r2i_tf import ssm
 
