@@ -10,6 +10,7 @@ import pytest
 from r2i_tf import config as agent_config
 from r2i_tf import environments
 from r2i_tf import schema
+from r2i_tf.ssm import chunking
 from r2i_tf.training import errors
 from r2i_tf.training import preflight
 from r2i_tf.training import run
@@ -50,7 +51,9 @@ def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
   def build_agent(time_step_spec, *_):
     return types.SimpleNamespace(
         time_step_spec=time_step_spec,
-        train_step_hlo=lambda b, t: f'{b} x {t}'.encode(),
+        train_step_hlo=lambda b, t: (
+            f'{b} x {t} for {chunking.target_device().value}'.encode()
+        ),
     )
 
   report = preflight.check(
@@ -66,7 +69,7 @@ def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
 def test_a_step_that_fits(tmp_path, capsys):
   """The parts are told and add up; aliased outputs are not counted twice."""
   got, report = _check(tmp_path, _ANSWER)
-  assert got == [(b'2 x 8', 'v5e:2x2')]
+  assert got == [(b'2 x 8 for tpu', 'v5e:2x2')]
   assert report.fits and report.shrinkable == ()
   assert report.needed_bytes == 13 * _GIB + 12
   text = preflight.describe(report)
@@ -105,6 +108,11 @@ def test_fields_that_cannot_shrink_are_not_named():
       config,
       replay=run_config.ReplayConfig(batch_size=1, sequence_length=2),
       agent=agent_config.R2IConfig(
+          world_model=agent_config.WorldModelConfig(
+              sequence_model=agent_config.SequenceModelConfig(
+                  kind=agent_config.SequenceModelKind.GRU
+              )
+          ),
           behavior=agent_config.BehaviorConfig(starts_per_sequence=1),
           precision=agent_config.Precision.MIXED_BFLOAT16,
       ),

@@ -3,6 +3,7 @@
 task -> specs -> agent -> the train step's HLO -> TPU compiler -> report
 """
 
+import contextlib
 import functools
 import sys
 import time
@@ -12,6 +13,7 @@ import tensorflow as tf
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import schema
+from r2i_tf import ssm
 from r2i_tf.training import files
 from r2i_tf.training import quiet
 from r2i_tf.training import run
@@ -51,8 +53,7 @@ def check(
   chip = chips.chip(topology)
   paths = workdir_lib.Workdir(workdir)
   paths.check_writable()
-  # Wherever a GPU may be: one program, whatever the machine.
-  with tf.device('/device:CPU:0'):
+  with _as_on_tpu():
     agent = _agent(config, parts)
   paths.path.mkdir(parents=True, exist_ok=True)
   record = paths.path / 'preflight.json'
@@ -66,7 +67,7 @@ def check(
       f' {replay.batch_size} x {replay.sequence_length} steps'
   )
   start = time.monotonic()
-  with tf.device('/device:CPU:0'):
+  with _as_on_tpu():
     hlo = agent.train_step_hlo(replay.batch_size, replay.sequence_length)
   trace_seconds = time.monotonic() - start
   _note(
@@ -91,6 +92,13 @@ def check(
       },
   )
   return report
+
+
+@contextlib.contextmanager
+def _as_on_tpu():
+  """What is traced in it is one program, whatever devices this machine has."""
+  with tf.device('/device:CPU:0'), ssm.compile_for(ssm.Device.TPU):
+    yield
 
 
 def _agent(config, parts):
