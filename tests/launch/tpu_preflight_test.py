@@ -59,6 +59,7 @@ def test_a_step_is_traced_and_handed_to_the_compiler(tmp_path):
           'flops': 1.0,
           'repeated_flops': None,
           'bytes_accessed': 1.0,
+          'repeated_bytes': None,
           'compile_seconds': 1.0,
       }
   )

@@ -193,13 +193,13 @@ def test_operations_of_loops_are_counted_as_often_as_they_run():
   outer = _loop('outer', 0, _number(3), 1, computations, [inner])
   beside = _loop('beside', 0, _number(7), 1, computations)
   computations['main'] = [outer, beside]
-  # XLA's count of outer.body holds inner's once.
+  # XLA's count of outer.body holds inner's once, and that of main all.
   once = {'inner.body': 10, 'outer.body': 110, 'beside.body': 1000}
-  left_out = tpu_compiler.flops_left_out(
+  once['main'] = 5 + 110 + 1000
+  total = tpu_compiler.repeated(
       'main', computations, lambda name: once.get(name, 0)
   )
-  whole = 3 * (100 + 5 * 10) + 7 * 1000
-  assert left_out == whole - (100 + 10 + 1000)
+  assert total == 5 + 3 * (100 + 5 * 10) + 7 * 1000
 
 
 def test_a_loop_back_runs_as_often_as_the_one_before():
@@ -217,8 +217,8 @@ def test_a_loop_of_unknown_length_is_not_guessed():
   bound = _Instruction('Parameter', text='parameter(0)')
   computations['main'] = [_loop('open', 0, bound, 1, computations)]
 
-  def left_out(flops):
-    return tpu_compiler.flops_left_out('main', computations, lambda _: flops)
+  def total(once):
+    return tpu_compiler.repeated('main', computations, lambda _: once)
 
-  assert left_out(0.0) == 0.0
-  assert math.isnan(left_out(1.0))
+  assert total(0.0) == 0.0
+  assert math.isnan(total(1.0))

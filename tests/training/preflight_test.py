@@ -28,6 +28,7 @@ _ANSWER = {
     'flops': 2e9,
     'repeated_flops': 3e12,
     'bytes_accessed': 4.0 * _GIB,
+    'repeated_bytes': None,
     'compile_seconds': 75.0,
 }
 _REFUSAL = {
@@ -74,7 +75,15 @@ def test_a_step_that_fits(tmp_path, capsys):
   assert report.needed_bytes == 13 * _GIB + 12
   text = preflight.describe(report)
   assert 'it fits: it needs 13.00 GiB of 15.75 GiB\nleft over: 2.75 GiB' in text
-  for part in ('3.00 GiB', '7 bytes', '10.00 GiB', '2.00 G', '3.00 T', '1m15s'):
+  for part in (
+      '3.00 GiB',
+      '7 bytes',
+      '10.00 GiB',
+      '2.00 G',
+      '3.00 T',
+      '1m15s',
+      'unknown',
+  ):
     assert part in text
   lines = capsys.readouterr().err.splitlines()
   assert [line.split()[0] for line in lines] == ['tracing', 'compiling']

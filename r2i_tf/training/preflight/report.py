@@ -52,12 +52,16 @@ class Cost:
     repeated_flops: The same with every iteration counted; None where it is
       unknown how often a loop runs.
     bytes_accessed: Bytes read and written, with the body of every loop counted
-      once. What stays in memory on the chip is in it.
+      once. What stays in memory on the chip is in it, and what arrays are
+      padded with.
+    repeated_bytes: The same with every iteration counted, but without padding;
+      None as before.
   """
 
   flops: float
   repeated_flops: Optional[float]
   bytes_accessed: float
+  repeated_bytes: Optional[float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +133,10 @@ def make(
         answer['code_bytes'],
     )
     cost = Cost(
-        answer['flops'], answer['repeated_flops'], answer['bytes_accessed']
+        answer['flops'],
+        answer['repeated_flops'],
+        answer['bytes_accessed'],
+        answer['repeated_bytes'],
     )
     needed = memory.all
     fits = needed <= available_bytes
@@ -196,7 +203,8 @@ def _parts(report: Report) -> List[str]:
     # Then the compiler tells neither parts nor exact bytes.
     return ['', 'time', *seconds]
   memory, cost = report.memory, report.cost
-  lines = [
+  once = 'the body of a loop counted once'
+  return [
       '',
       'memory (HBM)',
       _line('arguments', _size(memory.arguments), 'variables, one batch'),
@@ -206,18 +214,10 @@ def _parts(report: Report) -> List[str]:
       _line('all', _size(memory.all), f'{memory.all:,} bytes'),
       '',
       'one train step',
-      _line('operations', _count(cost.flops), "each loop's body counted once"),
-  ]
-  repeated = cost.repeated_flops
-  repeated = 'unknown' if repeated is None else _count(repeated)
-  lines.append(_line('', repeated, 'every iteration counted'))
-  return [
-      *lines,
-      _line(
-          'accessed',
-          _size(cost.bytes_accessed),
-          "each loop's body counted once",
-      ),
+      _line('operations', _count(cost.flops), once),
+      _line('', _count(cost.repeated_flops), 'every iteration counted'),
+      _line('accessed', _size(cost.bytes_accessed), once),
+      _line('', _size(cost.repeated_bytes), 'every iteration, no padding'),
       '',
       'time',
       *seconds,
@@ -248,15 +248,19 @@ def _line(name: str, amount: str, remark: str = '') -> str:
   return f'  {name:12} {amount:>12}  {remark}'.rstrip()
 
 
-def _size(amount: float) -> str:
+def _size(amount: Optional[float]) -> str:
+  if amount is None:
+    return 'unknown'
   for unit, name in ((2**30, 'GiB'), (2**20, 'MiB'), (2**10, 'KiB')):
     if amount >= unit:
       return f'{amount / unit:,.2f} {name}'
   return f'{amount:.0f} bytes'
 
 
-def _count(amount: float) -> str:
+def _count(amount: Optional[float]) -> str:
   """Returns 1.66e12 as '1.66 T'."""
+  if amount is None:
+    return 'unknown'
   power = min(4, int(math.log10(max(amount, 1)) // 3))
   return (
       f'{amount / 1000**power:.2f} {["", "k", "M", "G", "T"][power]}'.rstrip()

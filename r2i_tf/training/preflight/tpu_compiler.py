@@ -12,6 +12,7 @@ goes to standard error.
 """
 
 import ctypes
+import functools
 import json
 import math
 import os
@@ -91,15 +92,13 @@ def _compile(
   memory = executable.get_compiled_memory_stats()
   cost = executable.cost_analysis()
   [optimized] = executable.hlo_modules()
-  repeated = cost['flops'] + _flops_left_out(optimized.to_string())
   return {
       'device': device.device_kind,
       'compile_seconds': seconds,
       **{name: getattr(memory, theirs) for name, theirs in _BYTES.items()},
       'flops': cost['flops'],
-      # JSON has no NaN.
-      'repeated_flops': None if math.isnan(repeated) else repeated,
       'bytes_accessed': cost['bytes accessed'],
+      **_repeated(optimized.to_string()),
   }
 
 
@@ -118,16 +117,14 @@ def _drop_copies(module: Any, ir: Any) -> None:
     operation.erase()
 
 
-def _flops_left_out(text: str) -> float:
-  """Returns what a count with every loop's body once leaves out.
+def _repeated(text: str) -> Dict[str, Optional[float]]:
+  """Returns operations and bytes of an optimised module, every iteration in it.
+
+  The counts are XLA's own. Of operations the TPU's compiler gives the same, of
+  bytes it gives more: it counts the tiles that arrays are padded to.
 
   Args:
-    text: An optimised module. The count of its bodies is XLA's own, which for
-      floating point operations agrees with that of the TPU's compiler. For
-      bytes it does not: the TPU pads its arrays.
-
-  Returns:
-    Floating point operations; NaN where it is unknown how often a loop runs.
+    text: The module.
   """
   import jax
   from jaxlib import _hlo
@@ -137,26 +134,37 @@ def _flops_left_out(text: str) -> float:
   _, rest = text.split('\n', 1)  # The first line describes the whole's entry.
   rest = re.sub(r'^ENTRY ', '', rest, flags=re.M)
 
-  def count(name):
+  @functools.cache
+  def analysis(name):
     alone = re.sub(rf'^(?=%{re.escape(name)} \()', 'ENTRY ', rest, flags=re.M)
     part = _hlo.hlo_module_from_text(f'HloModule {name}\n{alone}')
-    return _jax.hlo_module_cost_analysis(client, part)['flops']
+    return _jax.hlo_module_cost_analysis(client, part)
 
   module = _hlo.hlo_module_from_text(text)
   computations = {c.name: c.instructions() for c in module.computations()}
   entry = re.search(r'^ENTRY %(\S+)', text, re.M)[1]
-  return flops_left_out(entry, computations, count)
+  result = {}
+  for name, theirs in (('flops', 'flops'), ('bytes', 'bytes accessed')):
+    total = repeated(
+        entry, computations, lambda c, key=theirs: analysis(c)[key]
+    )
+    # JSON has no NaN.
+    result[f'repeated_{name}'] = None if math.isnan(total) else total
+  return result
 
 
-def flops_left_out(
+def repeated(
     entry: str, computations: Dict[str, Any], count: Callable[[str], float]
 ) -> float:
-  """Returns the sum over all iterations of all loops but each one's first.
+  """Returns what a program does, every iteration of its loops counted.
 
   Args:
     entry: The name of the computation that is run.
     computations: The instructions of every computation, by its name.
-    count: Name to operations, with the bodies of loops in it counted once.
+    count: Name to a count in which the body of a loop is counted once.
+
+  Returns:
+    The count; NaN where it is unknown how often a loop runs.
   """
   seen = set()
 
@@ -175,7 +183,7 @@ def flops_left_out(
         total += (times - 1) * once + times * inside
     return total
 
-  total = left_out(entry)
+  total = count(entry) + left_out(entry)
   loops = {
       instruction.name
       for instructions in computations.values()
