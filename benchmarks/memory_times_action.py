@@ -124,11 +124,10 @@ def _train(variant: Variant):
       if variable.name.split('/')[-1] == 'c:0':
         variable.assign(variable / _UNITS**0.5)
   settings = agent_config.OptimizerConfig(variant.learning_rate)
-  optimizer = optimizer_lib.GuardedAdam(
-      settings, variant.learning_rate, 0.0, 'adam'
-  )
   variables = model.trainable_variables
-  optimizer.build(variables)
+  optimizer = optimizer_lib.FlatAdam(
+      variables, settings, variant.learning_rate, 0.0, 'adam'
+  )
 
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, ends, seed):
@@ -138,7 +137,7 @@ def _train(variant: Variant):
         tape.gradient(loss, variables, unconnected_gradients='zero'),
         settings.clip_norm,
     )
-    optimizer.apply_gradients(zip(gradients, variables))
+    optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
     predicted = model.reward(model.features(state)).mean()
     right = tf.cast(ends & (predicted * experience.reward > 0), tf.float32)
     return tf.reduce_sum(right) / tf.reduce_sum(tf.cast(ends, tf.float32))

@@ -1,19 +1,27 @@
-"""Adam that refuses gradients that are not finite.
+"""Adam on all variables of a group at once.
 
 The convention is that of `tf.clip_by_global_norm`: where the norm of all
 gradients is not finite, every element of every gradient becomes NaN. This
-optimiser leaves a variable and its moments as they are on such a gradient. The
+optimiser leaves variables and moments as they are on such a gradient. The
 decision is taken inside of the compiled step, without a branch, and works the
 same under every distribution strategy.
+
+An optimiser that goes from variable to variable, as Keras' does, makes three
+operations of each: for a world model of a hundred variables a third of what XLA
+has to compile in a train step. Here gradients and moments are one vector each.
 """
+
+from typing import Sequence, Tuple
 
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
 
+_BETA_1, _BETA_2 = 0.9, 0.999
 
-class GuardedAdam(tf.keras.optimizers.Adam):
-  """Keras' Adam with decoupled weight decay and the guard.
+
+class FlatAdam(tf.Module):
+  """Adam (arXiv 1412.6980) with decoupled weight decay and the guard.
 
   Weight decay (arXiv 1711.05101) acts on matrices and filters only, not on
   biases and norms.
@@ -21,49 +29,74 @@ class GuardedAdam(tf.keras.optimizers.Adam):
 
   def __init__(
       self,
+      variables: Sequence[tf.Variable],
       config: agent_config.OptimizerConfig,
       learning_rate: float,
       weight_decay: float,
       name: str,
   ):
-    """Creates the optimiser.
+    """Creates the moments, all zero.
 
     Args:
+      variables: What is optimised, float32.
       config: Its epsilon.
       learning_rate: Step size.
       weight_decay: Share of a matrix taken off a step, times the step size.
       name: Name of its variables.
     """
-    super().__init__(
-        learning_rate, epsilon=config.epsilon, jit_compile=False, name=name
-    )
+    super().__init__(name=name)
+    self._variables = tuple(variables)
+    self._rate, self._epsilon = learning_rate, config.epsilon
     self._decay = weight_decay
+    self._sizes = [v.shape.num_elements() for v in self._variables]
+    with self.name_scope:
+      self._m, self._v = (
+          tf.Variable(
+              tf.zeros([sum(self._sizes)]), trainable=False, name=moment
+          )
+          for moment in ('m', 'v')
+      )
+      self._steps = tf.Variable(
+          0, trainable=False, dtype=tf.int64, name='steps'
+      )
 
-  def update_step(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-    """Updates one variable, or leaves it where the gradient is NaN.
+  @property
+  def slots(self) -> Tuple[tf.Variable, ...]:
+    """The optimiser's own variables: both moments and the count of steps."""
+    return self._m, self._v, self._steps
+
+  def flatten(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns the gradients of the variables, in their order, as one vector."""
+    return tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)
+
+  def apply(self, gradient: tf.Tensor, accept: tf.Tensor) -> None:
+    """Updates all variables, or none.
 
       m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
       w = w - rate (corrected m / (sqrt(v) + epsilon) + decay w)
 
     A refused gradient turns all three into "add zero": one selection and one
-    factor, instead of a branch or a copy of every slot.
-    """
-    # A refused gradient is NaN as a whole: one element tells.
-    finite = tf.math.is_finite(tf.reshape(gradient, [-1])[0])
-    accept = tf.cast(finite, variable.dtype)
-    gradient = tf.where(finite, gradient, tf.zeros_like(gradient))
-    index = self._index_dict[self._var_key(variable)]
-    m, v = self._momentums[index], self._velocities[index]
-    step = tf.cast(self.iterations + 1, variable.dtype)
-    correction = tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-    rate = accept * tf.cast(self.learning_rate, variable.dtype)
-    m.assign_add(accept * (1 - self.beta_1) * (gradient - m))
-    v.assign_add(accept * (1 - self.beta_2) * (tf.square(gradient) - v))
-    update = correction * m / (tf.sqrt(v) + self.epsilon)
-    if self._decay and variable.shape.rank > 1:
-      update += self._decay * variable
-    variable.assign_sub(rate * update)
+    factor, instead of a branch or a copy of every moment.
 
-  def withdraw_step(self, refused: tf.Tensor) -> None:
-    """Takes back the count of a step that was refused."""
-    self.iterations.assign_sub(tf.cast(refused, self.iterations.dtype))
+    Args:
+      gradient: float32, what `flatten` returned, clipped.
+      accept: bool scalar; False keeps everything as it is.
+    """
+    gradient = tf.where(accept, gradient, tf.zeros_like(gradient))
+    factor = tf.cast(accept, gradient.dtype)
+    self._steps.assign_add(tf.cast(accept, tf.int64))
+    # At least 1: before the first accepted step the moments are zero.
+    steps = tf.cast(tf.maximum(self._steps, 1), gradient.dtype)
+    correction = tf.sqrt(1 - _BETA_2**steps) / (1 - _BETA_1**steps)
+    m = self._m + factor * (1 - _BETA_1) * (gradient - self._m)
+    v = self._v + factor * (1 - _BETA_2) * (tf.square(gradient) - self._v)
+    self._m.assign(m)
+    self._v.assign(v)
+    rate = factor * self._rate
+    update = rate * correction * m / (tf.sqrt(v) + self._epsilon)
+    parts = tf.split(update, self._sizes)
+    for variable, part in zip(self._variables, parts):
+      change = tf.reshape(part, variable.shape)
+      if self._decay and variable.shape.rank > 1:
+        change += rate * self._decay * variable
+      variable.assign_sub(change)

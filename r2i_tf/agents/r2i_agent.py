@@ -184,9 +184,9 @@ class R2IAgent(tf_agent.TFAgent):
     for name, (group, variables, rate, decay) in groups.items():
       if not variables:
         continue
-      optimizer = optimizer_lib.GuardedAdam(group, rate, decay, f'{name}_adam')
-      optimizer.build(variables)
-      self._optimizers[name] = optimizer
+      self._optimizers[name] = optimizer_lib.FlatAdam(
+          variables, group, rate, decay, f'{name}_adam'
+      )
       self._variables_of[name] = variables
 
   # TF-Agents' hooks ----------------------------------------------------------
@@ -315,7 +315,10 @@ class R2IAgent(tf_agent.TFAgent):
     Returns:
       Whether they were applied, bool scalar, and their norms.
     """
-    gradients = _mean_over_replicas(gradients)
+    optimizers = self._optimizers
+    gradients = _mean_over_replicas(
+        {name: optimizers[name].flatten(gradients[name]) for name in optimizers}
+    )
     config = self._config
     clips = (
         ('world_model', ('world_model', 'ssm'), config.world_model_optimizer),
@@ -324,21 +327,15 @@ class R2IAgent(tf_agent.TFAgent):
     )
     clipped, norms = {}, {}
     for name, groups, group_config in clips:
-      parts = [gradients[group] for group in groups]
-      flat, norm = tf.clip_by_global_norm(
-          tf.nest.flatten(parts), group_config.clip_norm
+      groups = [group for group in groups if group in optimizers]
+      parts, norm = tf.clip_by_global_norm(
+          [gradients[group] for group in groups], group_config.clip_norm
       )
-      clipped.update(zip(groups, tf.nest.pack_sequence_as(parts, flat)))
+      clipped.update(zip(groups, parts))
       norms[f'{name}/gradient_norm'] = norm
     finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(norms.values()))))
-    for name, optimizer in self._optimizers.items():
-      # One group that is not finite makes all of them NaN, and so refused.
-      group = [tf.where(finite, g, float('nan')) for g in clipped[name]]
-      optimizer.apply_gradients(
-          zip(group, self._variables_of[name]),
-          skip_gradients_aggregation=True,
-      )
-      optimizer.withdraw_step(~finite)
+    for name, optimizer in optimizers.items():
+      optimizer.apply(clipped[name], finite)
     return finite, norms
 
   def _watch(self, tape: tf.GradientTape, *groups: str):

@@ -42,6 +42,7 @@ class SymlogTwoHot(tfd.Distribution):
       self._logits = tf.convert_to_tensor(logits)
       self._low, self._high = low, high
       self._bins = self._logits.shape[-1]
+      self._cached_sums = None
       super().__init__(
           dtype=self._logits.dtype,
           reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -70,18 +71,39 @@ class SymlogTwoHot(tfd.Distribution):
   def _event_shape_tensor(self):
     return tf.constant([], tf.int32)
 
+  def _sums(self):
+    """The softmax's log normaliser, and its mean in symlog space, [...].
+
+    Both from one pass over the exponentials, as one matrix product: they are
+    the largest array of a train step, and two reductions would compute them
+    twice.
+    """
+    if self._cached_sums is None:
+      greatest = tf.stop_gradient(
+          tf.reduce_max(self._logits, -1, keepdims=True)
+      )
+      bins = tf.cast(tf.linspace(self._low, self._high, self._bins), self.dtype)
+      sums = tf.tensordot(
+          tf.exp(self._logits - greatest),
+          tf.stack([tf.ones_like(bins), bins], -1),
+          axes=1,
+      )
+      normalizer, weighted = sums[..., 0], sums[..., 1]
+      self._cached_sums = (
+          tf.math.log(normalizer) + greatest[..., 0],
+          weighted / normalizer,
+      )
+    return self._cached_sums
+
   def _mean(self):
-    bins = tf.linspace(self._low, self._high, self._bins)
-    bins = tf.cast(bins, self.dtype)
-    return symexp(tf.reduce_sum(tf.nn.softmax(self._logits) * bins, -1))
+    return symexp(self._sums()[1])
 
   def _mode(self):
     return self._mean()
 
   def _log_prob(self, value):
-    return tf.reduce_sum(
-        self._two_hot(value) * tf.nn.log_softmax(self._logits), -1
-    )
+    expected = tf.reduce_sum(self._two_hot(value) * self._logits, -1)
+    return expected - self._sums()[0]
 
   def _two_hot(self, value: tf.Tensor) -> tf.Tensor:
     """Returns the target's weights on the bins, [...] -> [..., K].

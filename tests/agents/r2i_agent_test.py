@@ -42,7 +42,7 @@ def _all_variables(agent):
   return (
       small.values(agent.world_model)
       + small.values(agent.behavior)
-      + [v.numpy() for optimizer in optimizers for v in optimizer.variables]
+      + [v.numpy() for optimizer in optimizers for v in optimizer.slots]
   )
 
 

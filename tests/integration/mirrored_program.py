@@ -36,9 +36,10 @@ def _differing(agent):
   """Names of variables that differ between the replicas."""
   variables = [*agent.variables]
   for optimizer in agent._optimizers.values():
-    variables.extend(optimizer.variables)
+    variables.extend(optimizer.slots)
   variables = [v for v in variables if hasattr(v, 'values')]
-  assert len(variables) > 150, 'the variables are not mirrored'
+  # All of the agent's, and more: the moments.
+  assert len(variables) > len(agent.variables), 'they are not mirrored'
   return [
       v.name
       for v in variables
@@ -48,11 +49,12 @@ def _differing(agent):
 
 def _moments(agent):
   """The first moments of Adam: a tenth of the gradient after one step."""
-  return [
-      v.numpy()
-      for name in ('world_model', 'ssm')
-      for v in agent._optimizers[name]._momentums
-  ]
+  moments = []
+  for name in ('world_model', 'ssm'):
+    sizes = [v.shape.num_elements() for v in agent._variables_of[name]]
+    flat = agent._optimizers[name].slots[0].numpy()
+    moments.extend(np.split(flat, np.cumsum(sizes)[:-1]))
+  return moments
 
 
 def main(folder):

@@ -40,18 +40,17 @@ def test_reward_of_a_bit_seen_before(cut):
   random = np.random.default_rng(0)
   config = agent_config.R2IConfig.preset('debug')
   model = WorldModel(tf.TensorSpec([1]), 1, config.world_model)
-  optimizer = optimizer_lib.GuardedAdam(
-      config.world_model_optimizer, 3e-3, 0.0, 'adam'
-  )
   variables = model.trainable_variables
-  optimizer.build(variables)
+  optimizer = optimizer_lib.FlatAdam(
+      variables, config.world_model_optimizer, 3e-3, 0.0, 'adam'
+  )
 
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, seed):
     with tf.GradientTape() as tape:
       loss, state, _ = model.loss(experience, seed)
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
-    optimizer.apply_gradients(zip(gradients, variables))
+    optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
     predicted = model.reward(model.features(state)).mean()[:, -1]
     return predicted * experience.reward[:, -1] > 0
 

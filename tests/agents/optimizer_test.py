@@ -1,0 +1,63 @@
+"""Tests of r2i_tf.agents.optimizer."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from r2i_tf import config as agent_config
+from r2i_tf.agents import optimizer as optimizer_lib
+
+_SETTINGS = agent_config.OptimizerConfig(1e-2, 1e-5, 100.0)
+
+
+def _variables():
+  random = np.random.default_rng(0)
+  shapes = ([3, 2], [4], [2, 2, 1, 3])
+  return [
+      tf.Variable(random.normal(size=shape), dtype=tf.float32)
+      for shape in shapes
+  ]
+
+
+def _gradients(variables, seed):
+  random = np.random.default_rng(seed)
+  return [
+      tf.constant(random.normal(size=v.shape), tf.float32) for v in variables
+  ]
+
+
+@pytest.mark.parametrize('weight_decay', [0.0, 0.1])
+def test_is_adam(weight_decay):
+  """Flat or variable by variable, it is the published rule, decay included."""
+  ours, theirs = _variables(), _variables()
+  flat = optimizer_lib.FlatAdam(ours, _SETTINGS, 1e-2, weight_decay, 'adam')
+  keras = tf.keras.optimizers.Adam(
+      1e-2, epsilon=1e-5, weight_decay=weight_decay or None, jit_compile=False
+  )
+  if weight_decay:
+    keras.exclude_from_weight_decay(var_list=[theirs[1]])
+  keras.build(theirs)
+  for seed in range(5):
+    gradients = _gradients(ours, seed)
+    flat.apply(flat.flatten(gradients), tf.constant(True))
+    keras.apply_gradients(zip(gradients, theirs))
+  for left, right in zip(ours, theirs):
+    np.testing.assert_allclose(left, right, rtol=2e-3, atol=1e-6)
+
+
+def test_refused_gradients_leave_no_trace():
+  """A step that overflowed changes neither weights nor what comes after."""
+  once, twice = _variables(), _variables()
+  plain = optimizer_lib.FlatAdam(once, _SETTINGS, 1e-2, 0.1, 'adam')
+  shaken = optimizer_lib.FlatAdam(twice, _SETTINGS, 1e-2, 0.1, 'adam')
+  nan = shaken.flatten([tf.fill(v.shape, np.nan) for v in twice])
+  for seed in range(3):
+    shaken.apply(nan, tf.constant(False))
+    gradient = plain.flatten(_gradients(once, seed))
+    plain.apply(gradient, tf.constant(True))
+    shaken.apply(gradient, tf.constant(True))
+  shaken.apply(nan, tf.constant(False))
+  for left, right in zip(plain.slots, shaken.slots):
+    np.testing.assert_array_equal(left, right)
+  for left, right in zip(once, twice):
+    np.testing.assert_array_equal(left, right)
