@@ -4,7 +4,8 @@ The first station of the data flow. A task name such as `bsuite/memory_len/9`
 becomes a `tf_agents` `PyEnvironment`; an environment of one's own that follows
 `dm_env` enters through `load`, too, or plainly through `from_dm_env`.
 
-The public names are loaded on first use, since not all of them need TensorFlow.
+The public names are loaded on first use: the processes of a pool are forty
+times this package, and need no TensorFlow.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from r2i_tf.environments import quiet_imports  # noqa: F401  # isort: skip, firs
 
 if typing.TYPE_CHECKING:
   from r2i_tf.environments.dm_env_adapter import from_dm_env
+  from r2i_tf.environments.errors import CrashedEnvironmentError
   from r2i_tf.environments.errors import FaultyEnvironmentError
   from r2i_tf.environments.errors import MissingSuiteError
   from r2i_tf.environments.errors import UnknownTaskError
@@ -24,19 +26,24 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.options import DmcObservations
   from r2i_tf.environments.options import DmcOptions
   from r2i_tf.environments.options import GymnasiumOptions
+  from r2i_tf.environments.options import PoolOptions
   from r2i_tf.environments.options import PopgymOptions
   from r2i_tf.environments.options import SuiteOptions
+  from r2i_tf.environments.pool import EnvironmentPool
   from r2i_tf.environments.specs import check_specs
   from r2i_tf.environments.suites import list_tasks
   from r2i_tf.environments.suites import missing_suites
 
 _MODULE_OF = {
     'AtariOptions': 'options',
+    'CrashedEnvironmentError': 'errors',
     'DmcObservations': 'options',
     'DmcOptions': 'options',
+    'EnvironmentPool': 'pool',
     'FaultyEnvironmentError': 'errors',
     'GymnasiumOptions': 'options',
     'MissingSuiteError': 'errors',
+    'PoolOptions': 'options',
     'PopgymOptions': 'options',
     'SuiteOptions': 'options',
     'UnknownTaskError': 'errors',
@@ -51,11 +58,14 @@ _MODULE_OF = {
 
 __all__ = [
     'AtariOptions',
+    'CrashedEnvironmentError',
     'DmcObservations',
     'DmcOptions',
+    'EnvironmentPool',
     'FaultyEnvironmentError',
     'GymnasiumOptions',
     'MissingSuiteError',
+    'PoolOptions',
     'PopgymOptions',
     'SuiteOptions',
     'UnknownTaskError',

@@ -12,6 +12,7 @@ from tf_agents.environments import py_environment
 
 from r2i_tf.environments import dm_env_adapter
 from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import pool as pool_lib
 from r2i_tf.environments import suites
 
 
@@ -50,6 +51,7 @@ def load_batch(
     seed: int,
     count: int,
     options: Optional[options_lib.Options] = None,
+    pool: Optional[options_lib.PoolOptions] = None,
 ) -> py_environment.PyEnvironment:
   """Makes `count` environments of a task that step together.
 
@@ -60,6 +62,9 @@ def load_batch(
       them distinct.
     count: How many, at least 1.
     options: As for `load`.
+    pool: None steps them one after the other in this process, which is best
+      where a step takes microseconds. Otherwise each has a process of its own,
+      and one that crashes is restarted; see `EnvironmentPool`.
 
   Returns:
     One environment with the batch dimension [count]; `TFPyEnvironment` takes
@@ -89,6 +94,8 @@ def load_batch(
       suites.SEEDS, size=count, replace=False
   )
   seeds = [int(s) for s in seeds]
+  if pool is not None:
+    return pool_lib.EnvironmentPool(task, seeds, options, pool)
   return batched_py_environment.BatchedPyEnvironment(
       [
           dm_env_adapter.from_dm_env(suites.make(task, s, options, index))

@@ -141,6 +141,28 @@ class SuiteOptions:
   gymnasium: GymnasiumOptions = GymnasiumOptions()
 
 
+@dataclasses.dataclass(frozen=True)
+class PoolOptions:
+  """Of a batch of environments that have a process each.
+
+  Attributes:
+    max_restarts: How often an environment that crashed is restarted, over all
+      environments of the pool; the next crash ends the run.
+    timeout_seconds: An environment that takes longer for a step, or to start,
+      counts as crashed.
+  """
+
+  max_restarts: int = 10
+  timeout_seconds: float = 300.0
+
+  def __post_init__(self):
+    _require_positive('pool', self, 'timeout_seconds')
+    schema.require(
+        self.max_restarts >= 0,
+        f'pool.max_restarts is {self.max_restarts}, but it must be at least 0.',
+    )
+
+
 Options = Union[
     SuiteOptions,
     AtariOptions,

@@ -67,6 +67,8 @@ def test_wrong_options_are_refused(suite, given, words):
         (lambda: options.AtariOptions(sticky_probability=1), 'must lie in'),
         (lambda: options.AtariOptions(noops=-1), 'noops is -1'),
         (lambda: options.DmcOptions(camera=-1), 'camera is -1'),
+        (lambda: options.PoolOptions(max_restarts=-1), 'max_restarts is -1'),
+        (lambda: options.PoolOptions(timeout_seconds=0), 'timeout_seconds'),
     ],
 )
 def test_values_out_of_range_are_refused(make, words):

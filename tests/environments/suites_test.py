@@ -128,6 +128,8 @@ def test_many_names_are_not_all_said():
     'program,unwanted',
     [
         ('import r2i_tf', ['bsuite', 'gymnasium', 'mujoco', 'gym', 'ale_py']),
+        # What a process of a pool imports.
+        ('from r2i_tf.environments import worker', ['tensorflow', 'bsuite']),
     ],
 )
 def test_imports_only_what_is_used(program, unwanted):
