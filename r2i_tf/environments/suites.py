@@ -15,6 +15,7 @@ import inspect
 import sys
 import types
 from typing import Any, Callable, List, Optional, Tuple, Union
+import warnings
 
 import dm_env
 
@@ -209,7 +210,9 @@ def _import_suite(suite: str) -> types.ModuleType:
   """Imports a suite's module, or says what installs what it lacks."""
   entry = _SUITES[suite]
   try:
-    return importlib.import_module(f'r2i_tf.environments.{entry.module}')
+    # dm_control's import has Python show every DeprecationWarning from then on.
+    with warnings.catch_warnings():
+      return importlib.import_module(f'r2i_tf.environments.{entry.module}')
   except ModuleNotFoundError as error:
     if (error.name or '').partition('.')[0] not in entry.packages:
       raise

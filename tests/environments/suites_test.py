@@ -124,6 +124,17 @@ def test_many_names_are_not_all_said():
     errors.check_task('s', 'xyz', [str(i) for i in range(100)])
 
 
+def _run(program):
+  """Returns what a new Python prints."""
+  return subprocess.run(
+      [sys.executable, '-c', program],
+      env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+      capture_output=True,
+      text=True,
+      check=True,
+  )
+
+
 @pytest.mark.parametrize(
     'program,unwanted',
     [
@@ -135,11 +146,14 @@ def test_many_names_are_not_all_said():
 def test_imports_only_what_is_used(program, unwanted):
   """An optional package is not needed, nor waited for, until it is used."""
   check = f'{program}; import sys; print(*set({unwanted}) & set(sys.modules))'
-  done = subprocess.run(
-      [sys.executable, '-c', check],
-      env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
-      capture_output=True,
-      text=True,
-      check=True,
+  assert _run(check).stdout.split() == []
+
+
+def test_suites_are_imported_in_silence():
+  """No suite prints, nor has Python print the warnings of all the others."""
+  done = _run(
+      'import warnings; before = warnings.filters[:];'
+      ' from r2i_tf.environments import suites; suites.list_tasks();'
+      ' assert warnings.filters == before'
   )
-  assert done.stdout.split() == []
+  assert done.stdout + done.stderr == ''
