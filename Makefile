@@ -10,7 +10,7 @@
 #   WORKDIR  where a training run lives; the same one again goes on with the run
 
 WORKDIR ?= runs/quickstart
-EXTRAS ?= cpu,reverb,bsuite,dev
+EXTRAS ?= cpu,reverb,suites,dev
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed-$(EXTRAS)

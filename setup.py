@@ -17,6 +17,23 @@ INSTALL_REQUIRES = [
     'tqdm',
 ]
 
+# These have no release for Python 3.9: there the extras below are empty, and
+# the loader says so to who asks for one of their tasks.
+_SINCE_3_10 = '; python_version >= "3.10"'
+_GYMNASIUM = f'gymnasium==1.3.0{_SINCE_3_10}'
+_DM_CONTROL = [f'dm-control==1.0.50{_SINCE_3_10}', f'mujoco<4{_SINCE_3_10}']
+
+# The suites of r2i_tf/environments/suites.py. No underscores: the pip that
+# comes with Python 3.11 installs nothing for an extra whose name has one.
+SUITES = {
+    'bsuite': ['bsuite==0.3.6'],
+    'popgym': [f'popgym==1.0.7{_SINCE_3_10}', _GYMNASIUM],
+    'memory-maze': [f'memory-maze==1.0.3{_SINCE_3_10}', *_DM_CONTROL],
+    'atari': [f'ale-py==0.12.1{_SINCE_3_10}', 'pillow'],
+    'dmc': _DM_CONTROL,
+    'gymnasium': [_GYMNASIUM, 'pillow'],
+}
+
 # TensorFlow comes as one of two packages that must not be installed together,
 # so it is an extra: cpu or gpu. For the same reason Reverb is named directly:
 # tf-agents[reverb] would bring the package of the extra gpu.
@@ -24,11 +41,8 @@ EXTRAS_REQUIRE = {
     'cpu': ['tensorflow-cpu==2.15.1'],
     'gpu': ['tensorflow[and-cuda]==2.15.1'],
     'reverb': ['dm-reverb==0.14.0'],
-    'bsuite': ['bsuite==0.3.6'],
-    'atari': ['ale-py==0.12.1'],
-    'dmc': ['dm-control==1.0.50', 'mujoco<4'],
-    'popgym': ['gymnasium==1.3.0', 'popgym==1.0.7'],
-    'memory_maze': ['memory-maze==1.0.3', 'dm-control==1.0.50', 'mujoco<4'],
+    **SUITES,
+    'suites': sorted({need for suite in SUITES.values() for need in suite}),
     'dev': ['pyink', 'pytest', 'pytest-xdist', 'ruff'],
 }
 

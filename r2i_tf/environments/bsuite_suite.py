@@ -4,12 +4,16 @@ A setting is counted from 0 in the sweep that BSuite itself defines for the
 experiment; setting 9 of memory_len is a memory of length 10. Nothing is
 recorded on disk: BSuite's own loggers are not used.
 
+BSuite ends every episode with discount 0, those at a time limit, too: its
+observations hold the time that is left where it matters.
+
 The mnist experiments fetch their data set from the network on first use.
 """
 
 import difflib
 import inspect
 from typing import Any, Dict, List
+import urllib.error
 
 from bsuite import bsuite
 from bsuite import sweep
@@ -40,6 +44,7 @@ def make(name: str, seed: int) -> dm_env.Environment:
 
   Raises:
     UnknownTaskError: BSuite has no such experiment or setting.
+    MissingSuiteError: The data set of the mnist experiments is not there.
   """
   _check(name)
   experiment = name.split(sweep.SEPARATOR)[0]
@@ -49,7 +54,13 @@ def make(name: str, seed: int) -> dm_env.Environment:
   constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
   if 'seed' in inspect.signature(constructor).parameters:
     arguments['seed'] = seed
-  return bsuite.load(experiment, arguments)
+  try:
+    return bsuite.load(experiment, arguments)
+  except urllib.error.URLError as error:
+    raise errors.MissingSuiteError(
+        f'bsuite/{name} needs the MNIST data set, which could not be fetched'
+        f' ({error.reason}): put its four files into /tmp/mnist.'
+    ) from error
 
 
 def _deep_sea_stochastic(

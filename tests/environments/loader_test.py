@@ -3,15 +3,12 @@
 import subprocess
 import sys
 
-import dm_env
-from dm_env import specs
 import numpy as np
 import pytest
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import environments
-from r2i_tf.environments import errors
-from r2i_tf.environments import loader
+from tests.environments import fakes
 
 # One of each that has randomness of its own and needs no download.
 RANDOM_TASKS = (
@@ -152,7 +149,7 @@ def test_batch_of_one_has_a_batch_dimension():
         ('bsuite/memory_len/09', ['0 to 22', "found '09'"]),
         ('bsuite/memory_len', ['0 to 22', 'found none']),
         ('bsuite', ["''", 'memory_len']),
-        ('', ['suites are bsuite']),
+        ('', ['suites are bsuite, popgym']),
     ],
 )
 def test_unknown_task_names_what_is_valid(task, words):
@@ -177,68 +174,7 @@ def test_batch_of_none_is_refused():
     environments.load_batch('bsuite/memory_len/0', seed=0, count=0)
 
 
-def test_missing_package_names_the_extra(monkeypatch):
-  """Without its package, a suite says which extra to install."""
-  monkeypatch.setitem(sys.modules, 'bsuite', None)
-  monkeypatch.delitem(
-      sys.modules, 'r2i_tf.environments.bsuite_suite', raising=False
-  )
-  with pytest.raises(
-      environments.MissingSuiteError, match=r"pip install 'r2i_tf\[bsuite\]'"
-  ):
-    environments.load('bsuite/memory_len/9', seed=0)
-  assert environments.list_tasks() == []
-
-
-def test_another_missing_module_is_not_blamed_on_the_suite(monkeypatch):
-  """A broken installation is reported as it is, not as a missing suite."""
-
-  def fail(name):
-    raise ModuleNotFoundError(f'No module named {name!r}', name='pandas')
-
-  monkeypatch.setattr(loader.importlib, 'import_module', fail)
-  with pytest.raises(ModuleNotFoundError) as caught:
-    environments.load('bsuite/memory_len/9', seed=0)
-  assert not isinstance(caught.value, errors.MissingSuiteError)
-
-
-def test_every_listed_task_exists():
-  """The list holds BSuite's whole sweep, under names that `load` takes."""
-  tasks = environments.list_tasks()
-  assert len(tasks) == len(set(tasks)) == 468
-  assert tasks.index('bsuite/memory_len/9') < tasks.index(
-      'bsuite/memory_len/10'
-  )
-  for task in tasks:
-    if task.endswith('/7') and '/mnist' not in task:
-      environments.load(task, seed=0).reset()
-
-
-class _Corridor(dm_env.Environment):
-  """Three steps cut short by a time limit, with float64 throughout."""
-
-  def __init__(self):
-    self._steps = 0
-
-  def reset(self):
-    self._steps = 0
-    return dm_env.restart({'position': np.zeros(2)})
-
-  def step(self, action):
-    self._steps += 1
-    observation = {'position': np.full(2, float(action))}
-    if self._steps == 3:
-      return dm_env.truncation(0.5, observation)
-    return dm_env.transition(0.5, observation)
-
-  def observation_spec(self):
-    return {'position': specs.Array([2], np.float64)}
-
-  def action_spec(self):
-    return specs.BoundedArray([], np.float64, -1.0, 1.0)
-
-
-@pytest.mark.parametrize('given', [_Corridor, _Corridor()])
+@pytest.mark.parametrize('given', [fakes.Corridor, fakes.Corridor()])
 def test_own_environment_enters_with_its_discounts(given):
   """A user's environment works, and its time limit is no termination."""
   env = environments.from_dm_env(given)
@@ -259,10 +195,59 @@ def test_what_is_no_environment_is_refused(given):
     environments.from_dm_env(given)
 
 
-def test_environment_object_in_place_of_a_name():
-  """An environment handed to `load` is sent to the function that takes it."""
-  with pytest.raises(TypeError, match='from_dm_env'):
-    environments.load(_Corridor(), seed=0)
+@pytest.mark.parametrize(
+    'task,seed',
+    [
+        (fakes.Corridor(3), 3),
+        (fakes.Corridor, 7),
+        (lambda number: fakes.Corridor(number), 7),
+        (lambda other=1, seed=0: fakes.Corridor(seed), 7),
+        (lambda: fakes.Corridor(1), 1),
+        (lambda other=2: fakes.Corridor(other), 2),
+    ],
+)
+def test_own_environment_in_place_of_a_name(task, seed):
+  """A user's environment, or what makes one, goes wherever a task goes."""
+  env = environments.load(task, seed=7)
+  assert env.reset().observation['position'][1] == seed
+  assert env.step(np.float32(0.5)).reward == 0.5
+
+
+def test_own_environments_in_a_batch_have_their_own_seeds():
+  """A function of the seed makes different members."""
+  env = environments.load_batch(fakes.Corridor, seed=0, count=3)
+  assert len(set(env.reset().observation['position'][:, 1])) == 3
+
+
+def test_one_environment_is_no_batch_of_two():
+  """The same object under two indices would mix two episodes."""
+  with pytest.raises(TypeError, match='one Corridor cannot be 2 environments'):
+    environments.load_batch(fakes.Corridor(), seed=0, count=2)
+
+
+def test_own_environment_takes_no_options_of_a_suite():
+  """Options that nobody reads are refused, but for a run's, which has all."""
+  with pytest.raises(TypeError, match='takes no options'):
+    environments.load(fakes.Corridor, 0, environments.AtariOptions())
+  environments.load(fakes.Corridor, 0, environments.SuiteOptions())
+
+
+@pytest.mark.parametrize('task', [3, lambda seed: 'gym', None])
+def test_task_that_is_nothing_of_the_kind(task):
+  """What can neither be looked up nor stepped is named."""
+  with pytest.raises(TypeError, match='a task is a name such as'):
+    environments.load(task, seed=0)
+
+
+def test_fault_in_a_batch_names_the_environment():
+  """Which of the members it was is said, in one sentence."""
+  env = environments.load_batch(fakes.Corridor, seed=0, count=2)
+  env.reset()
+  with pytest.raises(environments.FaultyEnvironmentError) as caught:
+    env.step(np.array([0.5, np.nan], np.float32))
+  assert str(caught.value) == (
+      "environment 1 of Corridor: the observation['position'] holds nan."
+  )
 
 
 def test_importing_environments_prints_nothing():

@@ -82,3 +82,13 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   output, error = process.communicate()
   assert (process.returncode, error) == (0, '')
   assert len(json.loads(output)['returns']) == 4
+
+
+def test_tasks_are_listed():
+  """One name on each line, and nothing else, but what is not installed."""
+  output, error = _start('list_tasks').communicate()
+  names = output.splitlines()
+  assert 'bsuite/memory_len/22' in names and len(names) >= 468
+  assert all('/' in name and ' ' not in name for name in names)
+  lines = error.splitlines()
+  assert all('not installed' in line or 'draws' in line for line in lines)

@@ -1,0 +1,118 @@
+"""Holds an environment to its specs, step by step.
+
+A wrong shape found here is one sentence with the environment's name; found
+later, it is a failed copy in a replay buffer. A reward that is not a number
+would be found in the weights.
+"""
+
+from typing import Any, Callable
+
+import dm_env
+import numpy as np
+import tree
+
+from r2i_tf.environments import errors
+from r2i_tf.environments import wrappers
+
+
+class CheckedEnvironment(wrappers.Wrapper):
+  """Passes through what keeps to the specs and raises on the rest."""
+
+  def __init__(self, environment: dm_env.Environment, name: str):
+    """Wraps `environment`.
+
+    Args:
+      environment: The environment.
+      name: What to call it in an error.
+    """
+    super().__init__(environment)
+    self._name = name
+    self._observation_spec = environment.observation_spec()
+    self._specs = tree.flatten_with_path(self._observation_spec)
+    self._reward_shape = tuple(environment.reward_spec().shape)
+    self._over = True
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode.
+
+    Raises:
+      errors.FaultyEnvironmentError: It raised, or broke its specs.
+    """
+    time_step = self._called('reset', self._environment.reset)
+    if not time_step.first():
+      self._fail('reset() gave a step that is not FIRST')
+    return self._checked(time_step)
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step; after the end of an episode, starts one.
+
+    Raises:
+      errors.FaultyEnvironmentError: It raised, or broke its specs.
+    """
+    if self._over:
+      return self.reset()
+    time_step = self._called('step', self._environment.step, action)
+    if time_step.first():
+      self._fail('step() gave a FIRST step, with no LAST step before it')
+    return self._checked(time_step)
+
+  def _called(self, name: str, function: Callable[..., Any], *arguments: Any):
+    try:
+      return function(*arguments)
+    except Exception as error:
+      raise errors.FaultyEnvironmentError(
+          f'{self._name}: {name}() raised {type(error).__name__}: {error}'
+      ) from error
+
+  def _checked(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
+    """Returns `time_step` if it keeps to the specs."""
+    self._check_observation(time_step.observation)
+    if not time_step.first():
+      reward = np.asarray(time_step.reward)
+      if reward.shape != self._reward_shape:
+        self._fail(
+            f'the reward has the shape {list(reward.shape)}, but its spec has'
+            f' {list(self._reward_shape)}'
+        )
+      if not np.all(np.isfinite(reward)):
+        self._fail(f'the reward is {reward}')
+      if not 0 <= time_step.discount <= 1:
+        self._fail(
+            f'the discount is {time_step.discount}, but it must lie in [0, 1]'
+        )
+    self._over = time_step.last()
+    return time_step
+
+  def _check_observation(self, observation: Any) -> None:
+    try:
+      tree.assert_same_structure(
+          self._observation_spec, observation, check_types=False
+      )
+    except (TypeError, ValueError):
+      self._fail(
+          'the observation has the parts'
+          f' {_parts(tree.flatten_with_path(observation))}, but its spec has'
+          f' {_parts(self._specs)}'
+      )
+    for (path, spec), leaf in zip(self._specs, tree.flatten(observation)):
+      array = np.asarray(leaf)
+      if array.shape != tuple(spec.shape) or array.dtype != spec.dtype:
+        self._fail(
+            f'the observation{_key(path)} is {array.dtype}'
+            f' {list(array.shape)}, but its spec is {spec.dtype}'
+            f' {list(spec.shape)}'
+        )
+      if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
+        found = array[~np.isfinite(array)].flat[0]
+        self._fail(f'the observation{_key(path)} holds {found}')
+
+  def _fail(self, reason: str) -> None:
+    raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')
+
+
+def _parts(leaves) -> str:
+  return ', '.join(_key(path) or 'one array' for path, _ in leaves) or 'none'
+
+
+def _key(path: tuple) -> str:
+  return ''.join(f'[{key!r}]' for key in path)

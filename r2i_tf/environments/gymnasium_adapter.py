@@ -1,0 +1,80 @@
+"""Takes a Gymnasium environment to `dm_env`.
+
+A termination ends the episode with discount 0, a truncation alone with
+discount 1. Spaces become arrays as `spaces` says.
+"""
+
+from typing import Any
+
+import dm_env
+from dm_env import specs
+import gymnasium
+
+from r2i_tf.environments import spaces
+
+
+class GymnasiumEnvironment(dm_env.Environment):
+  """A Gymnasium environment; the first of its episodes is seeded."""
+
+  def __init__(
+      self,
+      environment: gymnasium.Env,
+      seed: int,
+      image_size: int = 64,
+      join_actions: bool = False,
+  ):
+    """Takes over `environment`.
+
+    Args:
+      environment: The environment.
+      seed: Of all its randomness, from 0 to 2^32 - 1.
+      image_size: Height and width of images.
+      join_actions: MultiDiscrete actions become one integer.
+
+    Raises:
+      errors.UnsupportedSpecError: R2I cannot take one of its spaces.
+    """
+    self._environment = environment
+    self._seed = seed
+    self._observation_spec, self._observe = spaces.observation(
+        environment.observation_space, image_size
+    )
+    self._action_spec, self._act = spaces.action(
+        environment.action_space, join_actions
+    )
+    self._over = True
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode."""
+    # Seeded once: a seed in each reset would repeat the first episode.
+    observation, _ = self._environment.reset(seed=self._seed)
+    self._seed = None
+    self._over = False
+    return dm_env.restart(self._observe(observation))
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step; after the end of an episode, starts one."""
+    if self._over:
+      return self.reset()
+    observation, reward, terminated, truncated, _ = self._environment.step(
+        self._act(action)
+    )
+    self._over = bool(terminated or truncated)
+    observation, reward = self._observe(observation), float(reward)
+    if terminated:
+      return dm_env.termination(reward, observation)
+    if truncated:
+      return dm_env.truncation(reward, observation)
+    return dm_env.transition(reward, observation)
+
+  def observation_spec(self) -> Any:
+    """Returns the specs of an observation."""
+    return self._observation_spec
+
+  def action_spec(self) -> specs.Array:
+    """Returns the spec of an action."""
+    return self._action_spec
+
+  def close(self) -> None:
+    """Frees what the environment holds."""
+    self._environment.close()

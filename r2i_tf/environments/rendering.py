@@ -1,0 +1,108 @@
+"""Rendering without a screen, for the suites that MuJoCo draws.
+
+MuJoCo reads the environment variable MUJOCO_GL when it is imported, so it is
+`load_mujoco` that imports it first.
+"""
+
+import ctypes
+import functools
+import os
+import sys
+from typing import Optional
+
+from r2i_tf.environments import errors
+
+_VARIABLE = 'MUJOCO_GL'
+# PyOpenGL finds the functions of EGL only beside one of these two.
+_OPENGL = ('libOpenGL.so.0', 'libGLESv2.so.2')
+_OSMESA = ('libOSMesa.so.8', 'libOSMesa.so.6')
+_REMEDY = (
+    'run `apt-get install libegl1 libopengl0` and start with'
+    f' {_VARIABLE}=egl or unset'
+)
+
+
+def load_mujoco() -> None:
+  """Imports dm_control's MuJoCo, with a way to draw where there is one.
+
+  Raises:
+    ModuleNotFoundError: The package is not installed.
+    errors.MissingSuiteError: MUJOCO_GL names what cannot be loaded.
+  """
+  _choose_backend()
+  try:
+    import dm_control.mujoco  # noqa: F401
+  except ModuleNotFoundError:
+    raise
+  except Exception as error:
+    # PyOpenGL fails in many ways where a library is missing.
+    raise errors.MissingSuiteError(
+        f'MuJoCo cannot be loaded with {_setting()} ({_line(error)}):'
+        f' {_REMEDY}.'
+    ) from error
+
+
+def _choose_backend() -> None:
+  """Sets MUJOCO_GL to egl, or else osmesa, where that can be loaded.
+
+  A value that is set already stays. Without either library it becomes `off`,
+  unless there is a screen: MuJoCo would look for one and, when it then draws,
+  end the whole process.
+  """
+  if _VARIABLE in os.environ or not sys.platform.startswith('linux'):
+    return
+  if 'mujoco' in sys.modules:
+    return  # It has chosen.
+  if _loads('libEGL.so.1') and any(map(_loads, _OPENGL)):
+    os.environ[_VARIABLE] = 'egl'
+  elif any(map(_loads, _OSMESA)):
+    os.environ[_VARIABLE] = 'osmesa'
+  elif not os.environ.get('DISPLAY'):
+    os.environ[_VARIABLE] = 'off'
+
+
+def require(task: str) -> None:
+  """Checks that images can be drawn.
+
+  Args:
+    task: Its name, for the error.
+
+  Raises:
+    errors.MissingSuiteError: They cannot; the sentence says what to install.
+  """
+  reason = failure()
+  if reason is not None:
+    raise errors.MissingSuiteError(
+        f'{task} draws images, which fails with {_setting()} ({reason}):'
+        f' {_REMEDY}.'
+    )
+
+
+@functools.cache
+def failure() -> Optional[str]:
+  """Returns why a first image cannot be drawn, None if it can."""
+  from dm_control import mujoco
+
+  try:
+    mujoco.Physics.from_xml_string('<mujoco/>').render(8, 8)
+  except Exception as error:
+    # Whatever a driver or PyOpenGL raises, there is no image.
+    return _line(error)
+  return None
+
+
+def _loads(library: str) -> bool:
+  try:
+    ctypes.CDLL(library)
+  except OSError:
+    return False
+  return True
+
+
+def _setting() -> str:
+  value = os.environ.get(_VARIABLE)
+  return f'{_VARIABLE} unset' if value is None else f'{_VARIABLE}={value}'
+
+
+def _line(error: Exception) -> str:
+  return f'{type(error).__name__}: {error}'.splitlines()[0].rstrip('.')

@@ -1,0 +1,122 @@
+"""What changes the steps of a `dm_env` environment, whatever its suite."""
+
+from typing import Any
+
+import dm_env
+from dm_env import specs
+import numpy as np
+
+
+class Wrapper(dm_env.Environment):
+  """Passes everything through to another environment."""
+
+  def __init__(self, environment: dm_env.Environment):
+    """Wraps `environment`."""
+    self._environment = environment
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode."""
+    return self._environment.reset()
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step; after the end of an episode, starts one."""
+    return self._environment.step(action)
+
+  def observation_spec(self):
+    """Returns the specs of an observation."""
+    return self._environment.observation_spec()
+
+  def action_spec(self):
+    """Returns the spec of an action."""
+    return self._environment.action_spec()
+
+  def reward_spec(self):
+    """Returns the spec of a reward."""
+    return self._environment.reward_spec()
+
+  def discount_spec(self):
+    """Returns the spec of a discount."""
+    return self._environment.discount_spec()
+
+  def close(self) -> None:
+    """Frees what the environment holds."""
+    self._environment.close()
+
+  def __getattr__(self, name: str) -> Any:
+    # Only what is not found here, such as the physics that draws an image.
+    if name.startswith('_'):
+      raise AttributeError(name)
+    return getattr(self._environment, name)
+
+
+class ActionRepeat(Wrapper):
+  """Holds each action for some steps.
+
+  What is returned is the observation and the discount of the last of them, and
+  the sum of their rewards. The end of an episode ends the repetition.
+  """
+
+  def __init__(self, environment: dm_env.Environment, count: int):
+    """Wraps `environment`; an action is held for `count` steps."""
+    super().__init__(environment)
+    self._count = count
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes up to `count` steps."""
+    time_step = self._environment.step(action)
+    if time_step.first():
+      return time_step
+    reward = time_step.reward
+    for _ in range(self._count - 1):
+      if time_step.last():
+        break
+      time_step = self._environment.step(action)
+      reward = reward + time_step.reward
+    return time_step._replace(reward=reward)
+
+
+class NormalizedActions(Wrapper):
+  """Takes actions in [-1, 1] to the bounds of a continuous environment.
+
+  Beyond them, actions are clipped: what a policy samples may lie outside.
+  """
+
+  def __init__(self, environment: dm_env.Environment):
+    """Wraps an environment with one bounded array of floats as its action."""
+    super().__init__(environment)
+    spec = environment.action_spec()
+    minimum = np.broadcast_to(spec.minimum, spec.shape)
+    maximum = np.broadcast_to(spec.maximum, spec.shape)
+    self._center = (maximum + minimum) / 2
+    self._scale = (maximum - minimum) / 2
+    self._dtype = spec.dtype
+    self._spec = specs.BoundedArray(
+        spec.shape, spec.dtype, -1.0, 1.0, spec.name
+    )
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step with an action in [-1, 1]."""
+    clipped = np.clip(action, -1.0, 1.0)
+    scaled = clipped * self._scale + self._center
+    return self._environment.step(scaled.astype(self._dtype))
+
+  def action_spec(self) -> specs.BoundedArray:
+    """Returns the spec, with bounds -1 and 1."""
+    return self._spec
+
+
+def normalized(environment: dm_env.Environment) -> dm_env.Environment:
+  """Returns `environment` with actions in [-1, 1] if they are continuous.
+
+  Discrete actions stay as they are, and so do those without finite bounds.
+
+  Args:
+    environment: Any.
+  """
+  spec = environment.action_spec()
+  continuous = isinstance(spec, specs.BoundedArray) and np.issubdtype(
+      spec.dtype, np.floating
+  )
+  if continuous and np.all(np.isfinite(spec.maximum - spec.minimum)):
+    return NormalizedActions(environment)
+  return environment

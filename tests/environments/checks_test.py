@@ -1,0 +1,74 @@
+"""Tests of what an environment is held to."""
+
+import dm_env
+import numpy as np
+import pytest
+
+from r2i_tf import environments
+from r2i_tf.environments import checks
+from tests.environments import fakes
+
+ZEROS = np.zeros(2, np.float32)
+FIRST = dm_env.restart(ZEROS)
+
+
+@pytest.mark.parametrize(
+    'step,reason',
+    [
+        (ZeroDivisionError('oh'), 'step() raised ZeroDivisionError: oh'),
+        (dm_env.transition(np.nan, ZEROS), 'the reward is nan.'),
+        (dm_env.transition(np.inf, ZEROS), 'the reward is inf.'),
+        (
+            dm_env.transition(np.zeros(3), ZEROS),
+            'the reward has the shape [3], but its spec has [].',
+        ),
+        (
+            dm_env.transition(1.0, ZEROS, discount=1.5),
+            'the discount is 1.5, but it must lie in [0, 1].',
+        ),
+        (
+            dm_env.transition(1.0, np.zeros(3, np.float32)),
+            'the observation is float32 [3], but its spec is float32 [2].',
+        ),
+        (
+            dm_env.transition(1.0, np.zeros(2)),
+            'the observation is float64 [2], but its spec is float32 [2].',
+        ),
+        (
+            dm_env.transition(1.0, np.array([0, np.inf], np.float32)),
+            'the observation holds inf.',
+        ),
+        (
+            dm_env.transition(1.0, {'a': ZEROS}),
+            "the observation has the parts ['a'], but its spec has one array.",
+        ),
+        (FIRST, 'step() gave a FIRST step, with no LAST step before it.'),
+    ],
+)
+def test_fault_is_one_sentence_with_a_name(step, reason):
+  """Each way to break the contract is told, and in which environment."""
+  env = checks.CheckedEnvironment(fakes.Scripted(FIRST, step), 'it')
+  env.reset()
+  with pytest.raises(environments.FaultyEnvironmentError) as caught:
+    env.step(0)
+  assert str(caught.value) == f'it: {reason}'
+
+
+def test_reset_must_give_a_first_step():
+  """An environment that goes on at a reset is found out."""
+  step = dm_env.transition(0.0, ZEROS)
+  env = checks.CheckedEnvironment(fakes.Scripted(step), 'it')
+  with pytest.raises(environments.FaultyEnvironmentError, match='not FIRST'):
+    env.reset()
+
+
+def test_next_episode_begins_by_a_step():
+  """After a LAST step, and before any, a step starts an episode."""
+  last = dm_env.termination(1.0, ZEROS)
+  env = checks.CheckedEnvironment(fakes.Scripted(FIRST, last, FIRST), 'it')
+  kinds = [env.step(0).step_type for _ in range(3)]
+  assert kinds == [
+      dm_env.StepType.FIRST,
+      dm_env.StepType.LAST,
+      dm_env.StepType.FIRST,
+  ]

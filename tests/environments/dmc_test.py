@@ -1,0 +1,114 @@
+"""Tests of the DeepMind Control Suite."""
+
+import numpy as np
+import pytest
+
+from r2i_tf import environments
+from r2i_tf.environments import suites
+from tests.environments.drawing import needs_images
+
+suite = pytest.importorskip('dm_control.suite')
+
+
+def actions(env, count, seed=0):
+  spec = env.action_spec()
+  random = np.random.default_rng(seed)
+  return random.uniform(-1, 1, [count, *spec.shape]).astype(spec.dtype)
+
+
+def test_every_task_of_the_benchmark_steps():
+  """All 28 tasks have vectors within their specs and actions in [-1, 1]."""
+  assert len(suite.BENCHMARKING) == 28
+  for domain, task in suite.BENCHMARKING:
+    env = environments.load(f'dmc/{domain}/{task}', seed=1)
+    environments.check_specs(env.time_step_spec(), env.action_spec())
+    spec = env.action_spec()
+    assert np.all(spec.minimum == -1) and np.all(spec.maximum == 1)
+    env.reset()
+    for action in actions(env, 3):
+      time_step = env.step(action)
+      assert time_step.discount == 1.0
+      assert 0.0 <= time_step.reward <= 2.0  # Each of two steps gives up to 1.
+
+
+def test_step_is_two_control_steps():
+  """An action is held; rewards add up; the seed is the suite's own."""
+  env = suites.make('dmc/cheetah/run', 5)
+  raw = suite.load('cheetah', 'run', task_kwargs={'random': 5})
+  first, expected = env.reset(), raw.reset()
+  np.testing.assert_array_equal(
+      first.observation['position'], expected.observation['position']
+  )
+  for action in actions(env, 20):
+    time_step = env.step(action)
+    reward = raw.step(action).reward
+    expected = raw.step(action)
+    reward += expected.reward
+    assert time_step.reward == pytest.approx(reward, abs=1e-9)
+    np.testing.assert_allclose(
+        time_step.observation['velocity'], expected.observation['velocity']
+    )
+
+
+def test_time_limit_is_no_termination():
+  """1,000 control steps are 500 steps, and the last has discount 1."""
+  env = suites.make('dmc/pendulum/swingup', 0)
+  env.reset()
+  for index, action in enumerate(actions(env, 500)):
+    time_step = env.step(action)
+    assert time_step.last() == (index == 499)
+  assert time_step.discount == 1.0
+  assert env.step(action).first()
+
+
+def test_termination_is_passed_on(monkeypatch):
+  """Where a task ends by itself, the discount is 0."""
+  env = suites.make('dmc/pendulum/swingup', 0)
+  env.reset()
+  monkeypatch.setattr(env.task, 'get_termination', lambda physics: 0.0)
+  time_step = env.step(np.zeros(1))
+  assert time_step.last() and time_step.discount == 0.0
+
+
+def test_bounds_other_than_one_are_scaled():
+  """The quadruped's joints go from -1 to 1.1 and more; its actions do not."""
+  env = suites.make('dmc/quadruped/walk', 0)
+  env.reset()
+  env.step(np.ones(12))
+  raw = suite.load('quadruped', 'walk').action_spec()
+  assert np.any(raw.maximum != 1)
+  np.testing.assert_allclose(env.physics.control(), raw.maximum)
+
+
+@needs_images
+def test_vision_sees_the_camera_and_nothing_else():
+  """The observation is one image, of the last of the two steps."""
+  env = environments.load('dmc/walker/walk', 0, {'observations': 'vision'})
+  environments.check_specs(env.time_step_spec(), env.action_spec())
+  env.reset()
+  for action in actions(env, 3):
+    time_step = env.step(action)
+  assert list(time_step.observation) == ['pixels']
+  image = time_step.observation['pixels']
+  assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
+  np.testing.assert_array_equal(image, env.physics.render(64, 64, camera_id=0))
+  assert image.std() > 10
+
+
+@needs_images
+@pytest.mark.parametrize(
+    'task,given,used',
+    [('quadruped/walk', None, 2), ('walker/walk', 1, 1)],
+)
+def test_camera_follows_the_domain_or_the_option(task, given, used):
+  """The quadruped runs out of the sight of its first camera."""
+  env = suites.make(
+      f'dmc/{task}',
+      0,
+      {'observations': 'vision', 'camera': given, 'image_size': 32},
+  )
+  image = env.reset().observation['pixels']
+  assert image.shape == (32, 32, 3)
+  np.testing.assert_array_equal(
+      image, env.physics.render(32, 32, camera_id=used)
+  )

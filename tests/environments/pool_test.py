@@ -1,0 +1,303 @@
+"""Tests of environments in processes, most of which die."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.drivers import dynamic_step_driver
+from tf_agents.environments import tf_py_environment
+from tf_agents.policies import random_tf_policy
+from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.trajectories import time_step as ts
+
+from r2i_tf import environments
+from r2i_tf.environments import pool as pool_lib
+from tests.environments import fakes
+
+FIRST, MID, LAST = (int(k) for k in (0, 1, 2))
+RUN = fakes.Fragile.RUN
+
+
+@pytest.fixture(name='make')
+def _make():
+  """Makes pools that are closed at the end of the test."""
+  pools = []
+
+  def make(task=fakes.Fragile, seeds=(5, 6), **options):
+    pool_options = environments.PoolOptions(**options)
+    pool = environments.EnvironmentPool(task, seeds, None, pool_options)
+    pools.append(pool)
+    return pool
+
+  yield make
+  for pool in pools:
+    pool.close()
+
+
+@pytest.fixture(name='log')
+def _log(monkeypatch):
+  """Returns the list of what a pool logs."""
+  lines = []
+  monkeypatch.setattr(
+      pool_lib.logging,
+      'error',
+      lambda text, *arguments: lines.append(text % arguments),
+  )
+  return lines
+
+
+def step(pool, *actions):
+  return pool.step(np.array(actions, np.int32))
+
+
+def ended(pid):
+  """Returns whether a process is gone; a zombie is not."""
+  return not pathlib.Path(f'/proc/{pid}').exists()
+
+
+def ended_or_zombie(pid):
+  """For a process that is not ours to wait for, but the system's."""
+  try:
+    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+  except OSError:
+    return True
+  return stat.rpartition(') ')[2].startswith('Z')
+
+
+def test_pool_lives_the_episodes_of_a_batch():
+  """Processes change nothing but the speed: same steps, specs and dtypes."""
+  for task in ('bsuite/catch/0', fakes.Corridor):
+    batch = environments.load_batch(task, 3, 3)
+    pool = environments.load_batch(task, 3, 3, pool=environments.PoolOptions())
+    assert pool.batch_size == 3 and pool.batched
+    assert pool.time_step_spec() == batch.time_step_spec()
+    assert pool.action_spec() == batch.action_spec()
+    spec, random = pool.action_spec(), np.random.default_rng(0)
+    pairs = [(batch.reset(), pool.reset())]
+    for _ in range(25):
+      action = random.uniform(spec.minimum, spec.maximum, 3).astype(spec.dtype)
+      pairs.append((batch.step(action), pool.step(action)))
+    for expected, found in pairs:
+      tf.nest.assert_same_structure(expected, found)
+      for a, b in zip(tf.nest.flatten(expected), tf.nest.flatten(found)):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+    pool.close()
+
+
+def test_driver_collects_from_a_pool(make):
+  """A driver in a graph fills a replay buffer, across a crash, too."""
+  pool = make()
+  environment = tf_py_environment.TFPyEnvironment(pool)
+  policy = random_tf_policy.RandomTFPolicy(
+      environment.time_step_spec(),
+      environment.action_spec(),
+      observation_and_action_constraint_splitter=lambda o: (
+          o,
+          tf.one_hot([RUN] * 2, 8, dtype=tf.int32),
+      ),
+  )
+  replay = tf_uniform_replay_buffer.TFUniformReplayBuffer(
+      policy.trajectory_spec, batch_size=2, max_length=50
+  )
+  driver = dynamic_step_driver.DynamicStepDriver(
+      environment, policy, observers=[replay.add_batch], num_steps=16
+  )
+  time_step, _ = driver.run()
+  os.kill(pool.processes[1].pid, signal.SIGKILL)
+  driver.run(time_step)
+  experience = replay.gather_all()
+  np.testing.assert_array_equal(
+      experience.next_step_type[:, :-1], experience.step_type[:, 1:]
+  )
+  cut = (experience.next_step_type == LAST) & (experience.discount == 1.0)
+  assert [int(n) for n in tf.math.count_nonzero(cut, axis=1)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    'action,reason',
+    [
+        ('RAISE', 'step() raised ZeroDivisionError: the floor is lava'),
+        ('KILL', 'its process was killed by signal 9, Killed'),
+        ('EXIT', 'its process ended with exit code 3'),
+        ('NAN', 'the reward is nan'),
+        ('SHAPE', 'the observation is int64 [1], but its spec is int64 [3]'),
+        ('DTYPE', 'the observation is float32 [3], but its spec is int64 [3]'),
+        ('HANG', 'it gave no answer for 2 seconds'),
+    ],
+)
+def test_crash_cuts_one_episode(make, log, action, reason):
+  """The episode ends as at a time limit; the others notice nothing."""
+  pool = make(timeout_seconds=2 if action == 'HANG' else 60)
+  pool.reset()
+  before = step(pool, RUN, RUN)
+  cut = step(pool, getattr(fakes.Fragile, action), RUN)
+  np.testing.assert_array_equal(cut.step_type, [LAST, MID])
+  np.testing.assert_array_equal(cut.reward, [0.0, 1.0])
+  np.testing.assert_array_equal(cut.discount, [1.0, 1.0])
+  np.testing.assert_array_equal(cut.observation[0], before.observation[0])
+  assert pool.restarts == 1
+  (line,) = log
+  assert line.startswith('environment 0 of Fragile')
+  assert reason in line and 'restart 1 of at most 10' in line
+
+  after = step(pool, RUN, RUN)
+  np.testing.assert_array_equal(after.step_type, [FIRST, MID])
+  steps, seeds, pids = after.observation.T
+  np.testing.assert_array_equal(steps, [0, 3])
+  assert seeds[0] != before.observation[0, 1]  # It would only crash again.
+  assert seeds[1] == before.observation[1, 1]
+  assert pids[0] != before.observation[0, 2]
+  np.testing.assert_array_equal(step(pool, RUN, RUN).observation[:, 0], [1, 4])
+  assert ended(int(before.observation[0, 2]))
+
+
+def test_traceback_is_logged(make, log):
+  """Whoever mends the environment needs the line, not only the sentence."""
+  pool = make()
+  pool.reset()
+  step(pool, fakes.Fragile.RAISE, RUN)
+  assert 'fakes.py' in log[0] and 'in step' in log[0]
+
+
+def test_killed_while_nobody_waits(make):
+  """A death between two steps is found at the next one."""
+  pool = make()
+  pool.reset()
+  for member in pool.processes:
+    os.kill(member.pid, signal.SIGKILL)
+  np.testing.assert_array_equal(step(pool, RUN, RUN).step_type, [LAST, LAST])
+  np.testing.assert_array_equal(step(pool, RUN, RUN).step_type, [FIRST, FIRST])
+  assert pool.restarts == 2
+
+
+def test_crash_between_episodes_loses_none(make):
+  """After a LAST step there is no second one: the next episode begins."""
+  pool = make(fakes.FailsAtReset, [1])
+  pool.reset()
+  kinds = [int(step(pool, RUN).step_type[0]) for _ in range(12)]
+  assert kinds == [MID] * 4 + [LAST, FIRST] + [MID] * 4 + [LAST, FIRST]
+  assert pool.restarts == 2
+  assert int(pool.reset().step_type[0]) == FIRST
+  assert pool.restarts == 3
+
+
+@pytest.mark.parametrize('task', [fakes.FailsAtOnce, fakes.Fragile])
+def test_limit_ends_the_run_with_the_traceback(make, task):
+  """The crash after the last restart is raised, with where it was."""
+  pool = make(task, [1], max_restarts=2)
+  with pytest.raises(environments.CrashedEnvironmentError) as caught:
+    pool.reset()
+    for _ in range(9):
+      step(pool, fakes.Fragile.RAISE)
+  message = str(caught.value)
+  assert message.startswith(f'environment 0 of {task.__name__} crashed: ')
+  assert message.endswith('since pool.max_restarts is 2.')
+  assert 'raised ZeroDivisionError' in message and '\n' not in message
+  assert 'fakes.py' in str(caught.value.__cause__)
+  assert pool.restarts == 2
+  assert all(ended(member.pid) for member in pool.processes)
+
+
+def test_limit_reaches_through_tensorflow(make):
+  """A driver's error holds the sentence and the environment's traceback."""
+  environment = tf_py_environment.TFPyEnvironment(make(max_restarts=0))
+  environment.reset()
+  run = tf.function(lambda: environment.step(tf.constant([1, 0], tf.int32)))
+  with pytest.raises(tf.errors.OpError) as caught:
+    run()
+  assert 'environment 0 of Fragile crashed' in str(caught.value)
+  assert 'the floor is lava' in str(caught.value)
+  assert 'fakes.py' in str(caught.value)
+
+
+def test_what_cannot_start_is_raised_as_it_is(make):
+  """A mistake in the name is no crash, and comes with its own exception."""
+  with pytest.raises(environments.UnknownTaskError, match='memory_len'):
+    make('bsuite/memory_lne/9')
+  with pytest.raises(ZeroDivisionError, match='not made') as caught:
+    make(fakes.CannotStart)
+  assert 'fakes.py' in str(caught.value.__cause__)
+  with pytest.raises(TypeError, match='a function that makes'):
+    make(fakes.Fragile())
+
+
+def test_environments_that_differ_are_refused(make):
+  """One batch has one spec."""
+
+  def differing(seed):
+    return fakes.Corridor() if seed else fakes.Fragile()
+
+  with pytest.raises(ValueError, match='differ: number 0 has'):
+    make(differing, [0, 1])
+
+
+def test_closed_pool_leaves_no_process(make):
+  """Nothing is left to wait for, zombies included; closing twice is one."""
+  pool = make()
+  pids = [member.pid for member in pool.processes]
+  step(pool, fakes.Fragile.KILL, RUN)
+  step(pool, fakes.Fragile.KILL, RUN)
+  pids += [member.pid for member in pool.processes]
+  pool.close()
+  pool.close()
+  assert all(map(ended, pids))
+
+
+# No `if __name__ == '__main__'`, and the environment is of the program.
+_PROGRAM = """
+import os, signal, sys
+from r2i_tf import environments
+from tests.environments import fakes
+
+class Own(fakes.Fragile):
+  pass
+
+pool = environments.EnvironmentPool(Own, [1, 2])
+time_step = pool.reset()
+print(*(member.pid for member in pool.processes), flush=True)
+print(time_step.observation[0, 0])
+"""
+
+
+@pytest.mark.parametrize(
+    'end',
+    [
+        'os.kill(os.getpid(), signal.SIGKILL)',
+        # One that hangs, at the end of the program.
+        'os.kill(pool.processes[0].pid, signal.SIGSTOP)',
+    ],
+)
+def test_program_that_ends_takes_its_processes_along(end, tmp_path):
+  """However it ends, though it closes no pool."""
+  file = tmp_path / 'program.py'
+  file.write_text(_PROGRAM + end)
+  done = subprocess.run(
+      [sys.executable, file],
+      env={
+          **os.environ,
+          'PYTHONPATH': str(pathlib.Path(__file__).parents[2]),
+      },
+      capture_output=True,
+      text=True,
+      check=False,
+  )
+  first, second = done.stdout.splitlines()
+  assert second == '0'
+  deadline = time.monotonic() + 20
+  while not all(ended_or_zombie(int(pid)) for pid in first.split()):
+    assert time.monotonic() < deadline, 'a process is still there'
+    time.sleep(0.02)
+
+
+def test_first_step_needs_no_reset(make):
+  """As for any environment of dm_env, a step before all starts an episode."""
+  time_step = step(make(), RUN, RUN)
+  np.testing.assert_array_equal(time_step.step_type, [FIRST, FIRST])
+  assert isinstance(time_step, ts.TimeStep)
