@@ -37,6 +37,7 @@ _PUBLISHED = {
     _SEQUENCE_MODEL + 'learned_initial_state': False,
     _SEQUENCE_MODEL + 'min_step': 0.001,
     _SEQUENCE_MODEL + 'max_step': 0.1,
+    _SEQUENCE_MODEL + 'rematerialize': False,
     _MODEL + 'latent.groups': 32,
     _MODEL + 'latent.classes': 32,
     _MODEL + 'latent.unimix': 0.01,
