@@ -283,10 +283,12 @@ class R2IAgent(tf_agent.TFAgent):
     return states, terminal, is_valid
 
   def _imagine(self, start, terminal, is_valid, seed) -> Outcome:
+    policy_input = self._config.behavior.policy_input
+    sees_hidden = policy_input is not agent_config.PolicyInput.OUTPUT
+    everything = agent_config.PolicyInput.FULL if sees_hidden else policy_input
+
     def features(state):
-      return r2i_policy.policy_features(
-          state, self._config.behavior.policy_input
-      )
+      return r2i_policy.policy_features(state, policy_input)
 
     imagined = self._world_model.imagine(
         start,
@@ -296,13 +298,22 @@ class R2IAgent(tf_agent.TFAgent):
         ),
         self._config.behavior.horizon,
         seed,
+        # The largest array of a train step: written once, as what all networks
+        # see, each of them a slice of it.
+        keep=lambda state: r2i_policy.policy_features(state, everything),
     )
-    heads = self._world_model.features(imagined.state)
+    seen = imagined.state
+    output_size = self._world_model.output_size
+    heads = seen[..., : output_size + self._world_model.latent_size]
+    if policy_input is agent_config.PolicyInput.HIDDEN:
+      policy_sees = seen[..., output_size:]
+    else:
+      policy_sees = seen
     continuation = self._world_model.continuation(heads).mean()
     known = 1 - tf.cast(terminal, tf.float32)
     continuation = tf.concat([known[tf.newaxis], continuation[1:]], 0)
     return Outcome(
-        features=features(imagined.state),
+        features=policy_sees,
         action=imagined.action,
         reward=self._world_model.reward(heads).mean(),
         continuation=continuation,

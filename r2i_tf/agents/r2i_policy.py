@@ -26,12 +26,12 @@ def policy_features(
     policy_input: The parts beside the latent.
 
   Returns:
-    float32 [..., F].
+    float32 [..., F]: of h, z and x, in this order, what there is.
   """
   rank = state.latent.shape.rank - 1
   parts = [state.latent]
   if policy_input is not agent_config.PolicyInput.HIDDEN:
-    parts.append(state.output)
+    parts.insert(0, state.output)
   if policy_input is not agent_config.PolicyInput.OUTPUT:
     size = state.hidden.shape[rank:].num_elements()
     shape = tf.concat([tf.shape(state.hidden)[:rank], [size]], 0)

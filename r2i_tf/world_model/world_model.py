@@ -11,7 +11,7 @@ model (arXiv 2403.04253, section 3):
   reward, cont  r_t, c_t ~ p(. | z_t, h_t)
 """
 
-from typing import Callable, Dict, NamedTuple, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Tuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -67,11 +67,11 @@ class Imagined(NamedTuple):
   """Trajectories of the model alone, time-major [H + 1, N, ...].
 
   Attributes:
-    state: s_0 (the start) to s_H.
+    state: What was kept of s_0 (the start) to s_H; a `State` by default.
     action: float32 [H + 1, N, A], a_0 to a_H.
   """
 
-  state: State
+  state: Any
   action: tf.Tensor
 
 
@@ -181,8 +181,8 @@ class WorldModel(tf.Module):
     )
 
   def features(self, state: State) -> tf.Tensor:
-    """Returns what the heads see, (z, h): float32 [..., G * K + D]."""
-    return tf.concat([state.latent, state.output], -1)
+    """Returns what the heads see, (h, z): float32 [..., D + G * K]."""
+    return tf.concat([state.output, state.latent], -1)
 
   def posterior(self, observation) -> tfd.Distribution:
     """Returns q(z_t | o_t), event [G, K]."""
@@ -345,6 +345,7 @@ class WorldModel(tf.Module):
       policy: Callable[[State, tf.Tensor], tf.Tensor],
       horizon: int,
       seed: tf.Tensor,
+      keep: Callable[[State], Any] = lambda state: state,
   ) -> Imagined:
     """Rolls the model forward under a policy, as one compiled loop.
 
@@ -353,9 +354,10 @@ class WorldModel(tf.Module):
       policy: (state, stateless seed) -> encoded action, float32 [N, A].
       horizon: H, the number of steps.
       seed: A stateless seed, int32 [2].
+      keep: What of each state is kept; all of it by default.
 
     Returns:
-      The states and actions, [H + 1, N, ...].
+      What was kept of the states, and the actions, [H + 1, N, ...].
     """
     prepared = self._sequence_model.prepare()
     fold_in = tf.random.experimental.stateless_fold_in
@@ -364,7 +366,7 @@ class WorldModel(tf.Module):
         lambda x: tf.TensorArray(
             x.dtype, size=horizon + 1, element_shape=x.shape
         ).write(0, x),
-        first,
+        (keep(start), first[1]),
     )
 
     def body(t, current, arrays):
@@ -374,7 +376,9 @@ class WorldModel(tf.Module):
       )
       current = (state, policy(state, fold_in(seed, 2 * t + 2)))
       arrays = tf.nest.map_structure(
-          lambda x, array: array.write(t + 1, x), current, arrays
+          lambda x, array: array.write(t + 1, x),
+          (keep(state), current[1]),
+          arrays,
       )
       return t + 1, current, arrays
 

@@ -209,7 +209,7 @@ def test_losses_match_reference(free_nats):
   q = posterior.distribution.probs_parameter().numpy().astype(np.float64)
   p = prior.distribution.probs_parameter().numpy().astype(np.float64)
   kl = (q * np.log(q / p)).sum((-1, -2))
-  features = tf.concat([states.latent, states.output], -1)
+  features = tf.concat([states.output, states.latent], -1)
   [(decoded, _)] = model.decode(features)
   target = np.sign(experience.observation) * np.log1p(
       np.abs(experience.observation)
