@@ -271,10 +271,21 @@ def _run(
   _, _, states = tf.while_loop(
       lambda count, *_: count < length,
       body,
-      (tf.constant(0), carry, tf.zeros_like(inputs)),
+      (tf.constant(0), carry, _blank(inputs, is_reset)),
       maximum_iterations=length,
   )
   return states
+
+
+def _blank(like: tf.Tensor, is_reset: tf.Tensor) -> tf.Tensor:
+  """Zeros of a shape, which TensorFlow cannot know to be zeros.
+
+  What it knows, it computes when it hands the program to XLA, and holds several
+  copies of on the host. XLA sees through this and makes a broadcast.
+  """
+  flag = tf.reshape(is_reset, [-1])[0]
+  zero = tf.cast(tf.logical_and(flag, False), like.dtype)
+  return tf.broadcast_to(zero, tf.shape(like))
 
 
 def _chunked(x: tf.Tensor, chunk_length: int) -> tf.Tensor:
