@@ -81,6 +81,14 @@ class S3MSequenceModel(SequenceModel):
     super().__init__(name='s3m', dtype=dtype)
     self.hidden_shape = (config.layers, 2, config.state_size)
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    # What enters the stack at a first step, where inputs are zeros. They would
+    # stay zeros through the whole stack of a new model, and a LayerNorm of
+    # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer.
+    self._first_input = self.add_weight(
+        name='first_input',
+        shape=[config.width],
+        initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+    )
     self._stack = ssm.S3MStack(
         layers=config.layers,
         width=config.width,
@@ -114,15 +122,20 @@ class S3MSequenceModel(SequenceModel):
 
   def step(self, inputs, hidden, is_first, prepared=None):
     """See `SequenceModel.step`."""
-    u = self._input(inputs)
+    u = self._stack_input(inputs, is_first)
     y, hidden = self._stack.step(u, hidden, is_first, prepared)
     return tf.cast(self._output(y), tf.float32), hidden
 
   def call(self, inputs, hidden, is_first):
     """See `SequenceModel.call`."""
-    u = self._input(inputs)
+    u = self._stack_input(inputs, is_first)
     y, hidden = self._stack(u, hidden, is_first)
     return tf.cast(self._output(y), tf.float32), hidden
+
+  def _stack_input(self, inputs, is_first):
+    u = self._input(inputs)
+    first = tf.cast(self._first_input, u.dtype)
+    return tf.where(is_first[..., tf.newaxis], first, u)
 
 
 class GRUSequenceModel(SequenceModel):
