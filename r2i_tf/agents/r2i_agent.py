@@ -302,21 +302,30 @@ class R2IAgent(tf_agent.TFAgent):
         # see, each of them a slice of it.
         keep=lambda state: r2i_policy.policy_features(state, everything),
     )
-    seen = imagined.state
     output_size = self._world_model.output_size
-    heads = seen[..., : output_size + self._world_model.latent_size]
-    if policy_input is agent_config.PolicyInput.HIDDEN:
-      policy_sees = seen[..., output_size:]
-    else:
-      policy_sees = seen
-    continuation = self._world_model.continuation(heads).mean()
+
+    def of_heads(seen):
+      return seen[..., : output_size + self._world_model.latent_size]
+
+    def of_policy(seen):
+      hidden_only = policy_input is agent_config.PolicyInput.HIDDEN
+      return seen[..., output_size:] if hidden_only else seen
+
+    def arriving(head):
+      """Returns what a head expects with s_1 to s_H."""
+      rest = head(of_heads(imagined.state))[1:]
+      last = head(of_heads(imagined.last))
+      return tf.concat([rest, last[tf.newaxis]], 0)
+
+    model = self._world_model
+    continuation = arriving(lambda seen: model.continuation(seen).mean())
     known = 1 - tf.cast(terminal, tf.float32)
-    continuation = tf.concat([known[tf.newaxis], continuation[1:]], 0)
     return Outcome(
-        features=policy_sees,
+        features=of_policy(imagined.state),
+        last_features=of_policy(imagined.last),
         action=imagined.action,
-        reward=self._world_model.reward(heads).mean(),
-        continuation=continuation,
+        reward=arriving(lambda seen: model.reward(seen).mean()),
+        continuation=tf.concat([known[tf.newaxis], continuation], 0),
         is_valid=is_valid,
     )
 
