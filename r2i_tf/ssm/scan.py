@@ -158,12 +158,19 @@ def linear_recurrence_step(
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=False
   )
-  state = _select(is_reset, _planes(initial_state), _planes(carry))
-  return _join(_step(_planes(lambda_bar), _planes(inputs), state))
+  # Planes side by side, [B, 2 P]: an axis of two is an awkward one for a TPU,
+  # which lays arrays out in tiles of their last two.
+  state = _select(is_reset, _planes(initial_state), _beside(carry))
+  state = _step(_planes(lambda_bar), _beside(inputs), state)
+  return tf.reshape(tf.concat(state, -1), tf.shape(inputs))
 
 
 def _planes(x: tf.Tensor) -> _Pair:
   return x[..., 0, :], x[..., 1, :]
+
+
+def _beside(x: tf.Tensor) -> _Pair:
+  return tuple(tf.split(tf.reshape(x, [-1, 2 * x.shape[-1]]), 2, -1))
 
 
 def _join(pair: _Pair) -> tf.Tensor:

@@ -53,7 +53,7 @@ class State(NamedTuple):
   """The model's state after a step, [...] standing for the batch axes.
 
   Attributes:
-    hidden: x_t, float32 [..., *hidden_shape].
+    hidden: x_t, float32 [..., S].
     output: h_t, float32 [..., D].
     latent: z_t, float32 [..., G * K], one-hot groups laid end to end.
   """
@@ -85,7 +85,7 @@ class WorldModel(tf.Module):
   """All of the world model; see the file's docstring.
 
   Attributes:
-    hidden_shape: Shape of x_t without batch.
+    hidden_size: S.
     latent_size: G * K.
     output_size: D.
   """
@@ -144,7 +144,7 @@ class WorldModel(tf.Module):
     self._continuation_head = networks.Head(
         config.continuation_head, 1, dtype, name='continuation'
     )
-    self.hidden_shape = self._sequence_model.hidden_shape
+    self.hidden_size = self._sequence_model.hidden_size
     self._create_variables(observation_spec)
 
   def _create_variables(self, observation_spec) -> None:
