@@ -16,6 +16,7 @@ from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.environments import specs
+from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
@@ -235,6 +236,9 @@ class R2IAgent(tf_agent.TFAgent):
     gradients = dict(
         zip(('world_model', 'ssm'), _gradients(tape, world_loss, variables))
     )
+    # Imagination after the world model's gradients: the activations of the two
+    # then need no memory beside each other.
+    states, gradients = rematerialization.together((states, gradients))
     start, terminal, is_valid = self._starts(experience, states, start_seed)
     with tf.GradientTape(
         persistent=True, watch_accessed_variables=False
