@@ -91,18 +91,11 @@ class Picture:
     for axis, key in zip(self._axes, ('minutes', 'steps')):
       axis.plot(row[key], values, color=color, label=label, linewidth=1.2)
 
-  def level(self, value: float, label: Optional[str] = None) -> None:
+  def level(self, value: float, style: str, label: Optional[str]) -> None:
     """Draws a level to compare the curves to, such as the threshold."""
     for axis in self._axes:
-      axis.axhline(value, color='0.7', linestyle='--', linewidth=1)
-    if label:
-      self._axes[0].annotate(
-          label,
-          (1, value),
-          xycoords=self._axes[0].get_yaxis_transform(),
-          ha='right',
-          va='bottom',
-          color='0.4',
+      axis.axhline(
+          value, color='0.6', linestyle=style, linewidth=1, label=label
       )
 
   def save(self, output: pathlib.Path, low: float, high: float) -> None:

@@ -149,8 +149,9 @@ def _plot(name: str, rows, random: float, output: pathlib.Path) -> None:
   )
   for index, row in enumerate(rows):
     picture.curve(row, row['mean_return'], f'C{index}', f'seed {row["seed"]}')
-  picture.level(random, 'random actions')
-  picture.level(task.best, 'best')
+  picture.level(task.best, '-.', 'best')
+  picture.level(task.threshold, '--', 'asked for')
+  picture.level(random, ':', 'random actions')
   margin = 0.06 * (task.best - random)
   lowest = min(random, *(min(row['mean_return']) for row in rows))
   picture.save(output, lowest - margin, task.best + 2 * margin)

@@ -153,7 +153,7 @@ def _plot(rows, output: pathlib.Path) -> None:
       correct = 50 * (np.array(row['mean_return']) + 1)
       picture.curve(row, correct, '0.5' if cut else f'C{index}', label)
       label = None  # One entry of the legend for all seeds.
-  picture.level(95)
+  picture.level(95, '--', None)
   picture.save(output, 20, 102)
 
 
