@@ -101,5 +101,8 @@ class Picture:
   def save(self, output: pathlib.Path, low: float, high: float) -> None:
     """Writes the PNG; the values shown go from `low` to `high`."""
     self._axes[0].set_ylim(low, high)
-    self._axes[1].legend(loc='lower right')
+    handles, labels = self._axes[0].get_legend_handles_labels()
+    self._figure.legend(
+        handles, labels, loc='outside lower center', ncols=6, frameon=False
+    )
     self._figure.savefig(output, dpi=110)
