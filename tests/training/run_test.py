@@ -131,8 +131,8 @@ def test_a_damaged_checkpoint_costs_the_run_only_that(tmp_path, capsys):
       dataclasses.replace(config, steps=350), str(tmp_path), fakes.parts()
   )
   lines = capsys.readouterr().err.splitlines()
-  assert 'cannot be read and is skipped' in lines[0]
-  assert 'going on from step 200' in lines[1]
+  assert 'cannot be read and is skipped' in lines[1]
+  assert 'going on from step 200' in lines[2]
   assert summary.environment_steps == 350
 
 
