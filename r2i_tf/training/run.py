@@ -160,7 +160,10 @@ class _Run:
     )
     paths.create(config)
     self._store = checkpoints.CheckpointStore(
-        paths.checkpoints, self._trainer.trackables(), self._monitor.note
+        paths.checkpoints,
+        self._trainer.trackables(),
+        self._monitor.note,
+        [self._trainer.replay_files()],
     )
     self._restore()
     self._monitor.start(self._trainer, paths.metrics, paths.tensorboard)
