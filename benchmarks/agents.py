@@ -58,7 +58,9 @@ def vector_setting(name: str, config: agent_config.R2IConfig) -> Setting:
 def run_setting(config: run_config.RunConfig) -> Setting:
   """Returns the setting of a run: its agent, its task."""
   environment = tf_py_environment.TFPyEnvironment(
-      environments.load_batch(config.task, seed=0, count=1)
+      environments.load_batch(
+          config.task, seed=0, count=1, options=config.environment
+      )
   )
   return Setting(
       config.task,

@@ -16,12 +16,16 @@ from tf_agents.environments import py_environment
 from tf_agents.policies import py_tf_eager_policy
 
 from r2i_tf import environments
+from r2i_tf import schema
+from r2i_tf.environments import options as options_lib
 from r2i_tf.training import errors
 from r2i_tf.training import export
 from r2i_tf.training import files
 
 RESULT_FILE = 'evaluation.json'
-LoadEnvironment = Callable[[str, int], py_environment.PyEnvironment]
+LoadEnvironment = Callable[
+    [str, int, options_lib.SuiteOptions], py_environment.PyEnvironment
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +64,9 @@ def evaluate(
     episodes: How many; positive.
     seed: Seed of the environment and of the policy.
     task: The task; by default the one the policy was trained on. Another one
-      needs the same observations and actions.
-    load: Makes the environment of a task from its name and a seed.
+      needs the same observations and actions. Either is set up as the run's
+      environments were.
+    load: Makes the environment of a task from its name, a seed and options.
     stop: Asked after each step; true gives up.
 
   Returns:
@@ -79,7 +84,7 @@ def evaluate(
   description = _read_description(policy_directory)
   trained_on = description['task']
   task = task or trained_on
-  environment = load(task, seed)
+  environment = load(task, seed, description['environment'])
   _check_specs(environment, task, description)
   policy = _load_policy(policy_directory, seed)
   returns = []
@@ -126,7 +131,13 @@ def _read_description(policy_directory: pathlib.Path) -> Mapping[str, Any]:
   path = policy_directory / export.TASK_FILE
   try:
     description = json.loads(path.read_text(encoding='utf-8'))
-    return {key: description[key] for key in ('task', 'specs')}
+    return {
+        **{key: description[key] for key in ('task', 'specs')},
+        # Absent where it was exported before there were options.
+        'environment': schema.from_mapping(
+            options_lib.SuiteOptions, description.get('environment', {})
+        ),
+    }
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise errors.RunError(
         f'--policy {policy_directory} is no policy of this project:'

@@ -3,8 +3,8 @@
   policies/greedy/   the policy to use
   policies/collect/  the one that explores
 
-Each is a TF-Agents policy SavedModel plus `task.json`, which says what task
-and what specs it belongs to.
+Each is a TF-Agents policy SavedModel plus `task.json`, which says what task,
+how that was set up, and what specs it belongs to.
 """
 
 import os
@@ -17,6 +17,8 @@ from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.policies import policy_saver
 
+from r2i_tf import schema
+from r2i_tf.environments import options as options_lib
 from r2i_tf.training import files
 
 TASK_FILE = 'task.json'
@@ -26,6 +28,7 @@ def export(
     agent: tf_agent.TFAgent,
     environment: py_environment.PyEnvironment,
     task: str,
+    options: options_lib.SuiteOptions,
     directory: pathlib.Path,
 ) -> None:
   """Writes the greedy and the collect policy, each atomically.
@@ -34,12 +37,14 @@ def export(
     agent: Whose policies.
     environment: What they act in, for its specs.
     task: Its name.
+    options: How it was set up.
     directory: Gets the directories `greedy` and `collect`; those that are there
       are replaced.
   """
   directory.mkdir(parents=True, exist_ok=True)
   description = {
       'task': task,
+      'environment': schema.to_mapping(options),
       'train_steps': int(agent.train_step_counter.numpy()),
       'specs': describe_specs(environment),
   }

@@ -46,13 +46,14 @@ class RunParts:
   Attributes:
     build_agent: (time step spec, action spec, config, train step counter) to
       an agent whose variables all exist.
-    load_batch: (task, seed, count) to a batched environment.
-    load: (task, seed) to a single environment, for the evaluation.
+    load_batch: (task, seed, count, options, pool) to a batched environment, as
+      `environments.load_batch`.
+    load: (task, seed, options) to a single environment, for the evaluation.
   """
 
   build_agent: BuildAgent
-  load_batch: Callable[[str, int, int], py_environment.PyEnvironment]
-  load: Callable[[str, int], py_environment.PyEnvironment]
+  load_batch: Callable[..., py_environment.PyEnvironment]
+  load: evaluation.LoadEnvironment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +143,13 @@ class _Run:
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
     self._recorder = episodes.EpisodeRecorder(
-        parts.load_batch(config.task, seed, config.parallel_environments)
+        parts.load_batch(
+            config.task,
+            seed,
+            config.parallel_environments,
+            config.environment,
+            config.pool if config.environment_processes else None,
+        )
     )
     environment = tf_py_environment.TFPyEnvironment(self._recorder)
     self._agent = parts.build_agent(
@@ -192,7 +199,11 @@ class _Run:
     if stopped != schedule.StopReason.INTERRUPTED:
       self._monitor.note(f'exporting the policies to {self._paths.policies}')
       export.export(
-          self._agent, self._recorder, self._config.task, self._paths.policies
+          self._agent,
+          self._recorder,
+          self._config.task,
+          self._config.environment,
+          self._paths.policies,
       )
       policy = self._paths.policies / 'greedy'
       result = self._evaluate(policy)

@@ -11,6 +11,7 @@ from ml_collections import config_dict
 
 from r2i_tf import config as agent_config
 from r2i_tf import schema
+from r2i_tf.environments import options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,12 @@ class RunConfig:
     task: The environment's name, such as 'bsuite/memory_len/9'.
     seed: Seed of everything random in the run.
     steps: Environment steps after which the run ends, over all environments.
+    environment: How the tasks of each suite are set up; the task takes what is
+      of its own suite.
     parallel_environments: Environments stepped together.
+    environment_processes: Whether each environment has a process of its own,
+      which pays where a step is slow, and may crash; see `pool`.
+    pool: Of those processes.
     collect_steps: Steps of each environment between two rounds of training.
     prefill: Environment steps collected before the first train step.
     train_ratio: Steps replayed in training for each environment step.
@@ -65,7 +71,10 @@ class RunConfig:
   task: str = 'bsuite/memory_len/2'
   seed: int = 0
   steps: int = 100_000
+  environment: options.SuiteOptions = options.SuiteOptions()
   parallel_environments: int = 1
+  environment_processes: bool = False
+  pool: options.PoolOptions = options.PoolOptions()
   collect_steps: int = 1
   prefill: int = 1_000
   train_ratio: float = 64.0

@@ -20,10 +20,13 @@ from r2i_tf.training import errors
 from r2i_tf.training import files
 from r2i_tf.training import run_config
 
-# Fields that a run may be started again with other values of. Every other one
-# would make the second part of the run another experiment than the first.
+# Fields, and groups of them, that a run may be started again with other values
+# of. Every other one would make the second part another experiment than the
+# first.
 CHANGEABLE = frozenset(
     {
+        'environment_processes',
+        'pool',
         'steps',
         'max_minutes',
         'stop_at_return',
@@ -121,7 +124,7 @@ class Workdir:
         for name, before, now in schema.differences(
             old, schema.to_mapping(config)
         )
-        if name not in CHANGEABLE
+        if name.partition('.')[0] not in CHANGEABLE
     ]
     if changed:
       more = len(changed) - _NAMED_DIFFERENCES

@@ -36,6 +36,11 @@ def test_every_kind_of_field_can_be_set():
       '--config.steps=2e6',
       '--config.replay.batch_size=7',
       '--config.stop_at_return=0.5',
+      '--config.environment.dmc.action_repeat=4',
+      '--config.environment.dmc.observations=vision',
+      '--config.environment.atari.sticky_probability=0.25',
+      '--config.environment_processes=True',
+      '--config.pool.max_restarts=3',
       '--config.agent.world_model.sequence_model.learned_initial_state=false',
       '--config.agent.world_model.sequence_model.kind=gru',
       '--config.agent.behavior.starts_per_sequence=None',
@@ -44,6 +49,13 @@ def test_every_kind_of_field_can_be_set():
   assert config.steps == 2_000_000 and isinstance(config.steps, int)
   assert config.replay.batch_size == 7
   assert config.stop_at_return == 0.5
+  assert config.environment == environments.SuiteOptions(
+      atari=environments.AtariOptions(sticky_probability=0.25),
+      dmc=environments.DmcOptions(
+          environments.DmcObservations.VISION, action_repeat=4
+      ),
+  )
+  assert config.environment_processes and config.pool.max_restarts == 3
   model = config.agent.world_model.sequence_model
   assert model.kind.value == 'gru' and model.learned_initial_state is False
   assert config.agent.behavior.starts_per_sequence is None
@@ -55,6 +67,9 @@ def test_an_unknown_field_is_answered_with_the_nearest():
   assert "did you mean 'steps'?" in _refusal('--config.stps=3')
   assert "did you mean 'replay.capacity'?" in _refusal(
       '--config.replay.capcity', '3'
+  )
+  assert "did you mean 'environment.dmc.action_repeat'?" in _refusal(
+      '--config.environment.dmc.action_repeats=4'
   )
   assert "'steps' has no fields" in _refusal('--config.steps.x=3')
 

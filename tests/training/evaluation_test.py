@@ -7,24 +7,27 @@ import pytest
 import tensorflow as tf
 from tf_agents.environments import tf_py_environment
 
+from r2i_tf import environments
 from r2i_tf.training import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from tests.training import fakes
+
+_OPTIONS = environments.SuiteOptions()
 
 
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
   """The policies of an agent that was trained on countdown/5."""
   directory = tmp_path_factory.mktemp('policies')
-  environment = fakes.load('countdown/5', 0)
+  environment = fakes.load('countdown/5', 0, _OPTIONS)
   tf_environment = tf_py_environment.TFPyEnvironment(environment)
   agent = fakes.CountingAgent(
       tf_environment.time_step_spec(),
       tf_environment.action_spec(),
       tf.Variable(0, dtype=tf.int64),
   )
-  export.export(agent, environment, 'countdown/5', directory)
+  export.export(agent, environment, 'countdown/5', _OPTIONS, directory)
   return directory
 
 
@@ -62,14 +65,14 @@ def test_a_task_with_the_same_specs_is_evaluated_under_its_own_name(exported):
 def test_an_export_replaces_the_one_before_as_a_whole(exported):
   """Nothing of an earlier export, such as its evaluation, stays."""
   _evaluate(exported / 'greedy', episodes=1)
-  environment = fakes.load('countdown/5', 0)
+  environment = fakes.load('countdown/5', 0, _OPTIONS)
   tf_environment = tf_py_environment.TFPyEnvironment(environment)
   agent = fakes.CountingAgent(
       tf_environment.time_step_spec(),
       tf_environment.action_spec(),
       tf.Variable(8, dtype=tf.int64),
   )
-  export.export(agent, environment, 'countdown/5', exported)
+  export.export(agent, environment, 'countdown/5', _OPTIONS, exported)
   assert sorted(path.name for path in exported.iterdir()) == [
       'collect',
       'greedy',

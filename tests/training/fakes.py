@@ -66,15 +66,16 @@ class CountingAgent(tf_agent.TFAgent):
     return tf_agent.LossInfo(reward, {'weight': self.weight.read_value()})
 
 
-def load(task, seed):
+def load(task, seed, options):
   """Loads 'countdown/<length>' or 'countdown/<length>/<observation size>'."""
-  del seed
+  del seed, options
   return Countdown(*[int(part) for part in task.split('/')[1:]])
 
 
-def load_batch(task, seed, count):
+def load_batch(task, seed, count, options, pool):
+  del pool
   return batched_py_environment.BatchedPyEnvironment(
-      [load(task, seed) for _ in range(count)], multithreading=False
+      [load(task, seed, options) for _ in range(count)], multithreading=False
   )
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import environments
 from r2i_tf import schema
 from r2i_tf.training import checkpoints
 from r2i_tf.training import errors
+from r2i_tf.training import evaluation
 from r2i_tf.training import run
 from r2i_tf.training import run_config
 from r2i_tf.training import schedule
@@ -140,8 +142,8 @@ def test_sigterm_saves_and_the_next_start_goes_on(tmp_path):
   config = fakes.config(steps=10**6, checkpoint_seconds=1e6)
   parts = fakes.parts()
 
-  def load_batch(task, seed, count):
-    environment = fakes.load_batch(task, seed, count)
+  def load_batch(*arguments):
+    environment = fakes.load_batch(*arguments)
     step, count = environment._step, [0]
 
     def kill_after_100(action):
@@ -184,6 +186,37 @@ def test_a_start_that_fails_writes_nothing(tmp_path):
   assert not path.exists()
 
 
+def test_environments_are_set_up_as_the_run_says(tmp_path):
+  """Training, the evaluation at its end and one by hand have its options."""
+  seen = []
+
+  def load(task, seed, options):
+    seen.append(options)
+    return fakes.load(task, seed, options)
+
+  def load_batch(task, seed, count, options, pool):
+    seen.append((options, pool))
+    return fakes.load_batch(task, seed, count, options, pool)
+
+  config = fakes.config(
+      environment=environments.SuiteOptions(
+          dmc=environments.DmcOptions(action_repeat=4)
+      ),
+      evaluation_episodes=1,
+  )
+  parts = dataclasses.replace(fakes.parts(), load=load, load_batch=load_batch)
+  run.train(config, str(tmp_path), parts)
+  evaluation.evaluate(tmp_path / 'policies' / 'collect', 1, load=load)
+  assert seen == [(config.environment, None), *[config.environment] * 2]
+  seen.clear()
+  pool = environments.PoolOptions(max_restarts=3)
+  pooled = dataclasses.replace(
+      config, steps=210, environment_processes=True, pool=pool
+  )
+  run.train(pooled, str(tmp_path), parts)
+  assert seen[0] == (config.environment, pool)
+
+
 def test_a_sequence_longer_than_the_replay_is_refused():
   """The mistake is found before a step is taken, in one sentence."""
   replay = run_config.ReplayConfig(capacity=30, sequence_length=20)
@@ -195,7 +228,9 @@ def test_the_same_seed_gives_the_same_experience(tmp_path):
   """Runs of one seed draw the same actions and the same batches."""
   replays = []
   for name, seed in (('a', 3), ('b', 3), ('c', 4)):
-    run.train(fakes.config(seed=seed), str(tmp_path / name), fakes.parts())
+    # One record, however slow the machine is.
+    config = fakes.config(seed=seed, log_seconds=1e6)
+    run.train(config, str(tmp_path / name), fakes.parts())
     newest = checkpoints.checkpoints_in(tmp_path / name / 'checkpoints')[-1]
     (file,) = newest.glob('replay-*.npz')
     actions = np.load(file)['action'].tolist()

@@ -28,7 +28,9 @@ def test_prefill_is_not_trained_for():
 def test_a_mean_of_few_episodes_does_not_end_the_run():
   """`stop_at_return` waits for 200 episodes, however good the first ones."""
   config = run_config.RunConfig(stop_at_return=1.0)
-  recorder = episodes.EpisodeRecorder(fakes.load_batch('countdown/1', 0, 1))
+  recorder = episodes.EpisodeRecorder(
+      fakes.load_batch('countdown/1', 0, 1, None, None)
+  )
   state = {'environment_steps': 1, 'episodes': 199, 'recent_returns': [1] * 199}
   recorder.restore(state)
   assert schedule.stop_reason(recorder, 0.0, config) is None

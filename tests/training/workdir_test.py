@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from r2i_tf import environments
 from r2i_tf.training import errors
 from r2i_tf.training import run_config
 from r2i_tf.training import workdir
@@ -38,6 +39,8 @@ def test_what_only_ends_or_shows_a_run_may_change(tmp_path):
   longer = dataclasses.replace(
       config,
       steps=10**6,
+      environment_processes=True,
+      pool=environments.PoolOptions(max_restarts=50),
       max_minutes=5.0,
       stop_at_return=0.9,
       log_seconds=1.0,

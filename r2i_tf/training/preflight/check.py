@@ -103,7 +103,7 @@ def _as_on_tpu():
 
 def _agent(config, parts):
   quiet.first_compilation()
-  environment = parts.load(config.task, config.seed)
+  environment = parts.load(config.task, config.seed, config.environment)
   try:
     specs = tf_py_environment.TFPyEnvironment(environment)
     return parts.build_agent(
