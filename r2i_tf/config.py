@@ -9,7 +9,7 @@ How a run is conducted (task, replay, checkpoints) is
 import dataclasses
 import enum
 import re
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from r2i_tf import schema
 from r2i_tf.ssm import Discretization
@@ -249,6 +249,16 @@ class OptimizerConfig:
     )
 
 
+class ModelSize(enum.Enum):
+  """The model sizes of DreamerV3, which R2I takes over."""
+
+  TINY = 'tiny'
+  SMALL = 'small'
+  MEDIUM = 'medium'
+  LARGE = 'large'
+  XLARGE = 'xlarge'
+
+
 @dataclasses.dataclass(frozen=True)
 class R2IConfig:
   """Everything that defines an `R2IAgent`.
@@ -261,6 +271,9 @@ class R2IConfig:
     actor_optimizer: For the actor.
     critic_optimizer: For the critic.
     precision: Arithmetic of the matrix products.
+    size: A published model size: `SIZED_FIELDS` take its numbers, whatever was
+      given for them. It is None then, so that what is read here are the sizes
+      themselves, and any of them can be changed with `dataclasses.replace`.
   """
 
   world_model: WorldModelConfig = WorldModelConfig()
@@ -270,9 +283,15 @@ class R2IConfig:
   actor_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   critic_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   precision: Precision = Precision.FLOAT32
+  size: Optional[ModelSize] = None
 
   def __post_init__(self):
     _require_positive(self, 'config', 'ssm_learning_rate')
+    if self.size is None:
+      return
+    sized = schema.replace(self, {'size': None, **_sizes(self.size)})
+    for field in dataclasses.fields(self):
+      object.__setattr__(self, field.name, getattr(sized, field.name))
 
   @classmethod
   def preset(cls, size: str) -> 'R2IConfig':
@@ -288,41 +307,43 @@ class R2IConfig:
     """
     if size == 'debug':
       return _debug_config()
-    if size not in _SIZES:
-      valid = [*_SIZES, 'debug']
+    valid = [member.value for member in ModelSize]
+    if size not in valid:
       raise schema.ConfigError(
-          f'unknown model size {size!r}: {schema.nearest(size, valid)}'
+          f'unknown model size {size!r}:'
+          f' {schema.nearest(size, [*valid, "debug"])}'
       )
-    output_size, cnn_depth, units, layers = _SIZES[size]
-    mlp = MLPConfig(layers, units)
-    default = cls()
-    return dataclasses.replace(
-        default,
-        world_model=dataclasses.replace(
-            default.world_model,
-            sequence_model=dataclasses.replace(
-                default.world_model.sequence_model,
-                output_size=output_size,
-                width=units,
-            ),
-            encoder=mlp,
-            decoder=mlp,
-            reward_head=mlp,
-            continuation_head=mlp,
-            cnn_depth=cnn_depth,
-        ),
-        behavior=dataclasses.replace(default.behavior, actor=mlp, critic=mlp),
-    )
+    return cls(size=ModelSize(size))
 
 
 # deter (h), CNN depth, MLP units, MLP layers, as published for DreamerV3.
 _SIZES = {
-    'tiny': (200, 32, 200, 2),
-    'small': (512, 32, 512, 2),
-    'medium': (1024, 48, 640, 3),
-    'large': (2048, 64, 768, 4),
-    'xlarge': (4096, 96, 1024, 5),
+    ModelSize.TINY: (200, 32, 200, 2),
+    ModelSize.SMALL: (512, 32, 512, 2),
+    ModelSize.MEDIUM: (1024, 48, 640, 3),
+    ModelSize.LARGE: (2048, 64, 768, 4),
+    ModelSize.XLARGE: (4096, 96, 1024, 5),
 }
+
+
+def _sizes(size: ModelSize) -> Dict[str, Any]:
+  """Returns what a model size sets, by the dotted names of the fields."""
+  output_size, cnn_depth, units, layers = _SIZES[size]
+  mlp = MLPConfig(layers, units)
+  return {
+      'world_model.sequence_model.output_size': output_size,
+      'world_model.sequence_model.width': units,
+      'world_model.encoder': mlp,
+      'world_model.decoder': mlp,
+      'world_model.reward_head': mlp,
+      'world_model.continuation_head': mlp,
+      'world_model.cnn_depth': cnn_depth,
+      'behavior.actor': mlp,
+      'behavior.critic': mlp,
+  }
+
+
+SIZED_FIELDS = tuple(_sizes(ModelSize.TINY))
 
 
 def _debug_config() -> R2IConfig:

@@ -81,6 +81,28 @@ def to_mapping(config: Any) -> Any:
   return config
 
 
+def replace(config: T, changes: Mapping[str, Any]) -> T:
+  """Returns `config` with other values in some of its fields.
+
+  Args:
+    config: A dataclass.
+    changes: Dotted field names, such as 'replay.capacity', to values: the plain
+      ones that `from_mapping` takes, or dataclasses and enums.
+
+  Raises:
+    ConfigError: As `from_mapping` and `check_name` raise it.
+  """
+  mapping = to_mapping(config)
+  for name, value in changes.items():
+    check_name(type(config), name)
+    *groups, field = name.split('.')
+    group = mapping
+    for part in groups:
+      group = group[part]
+    group[field] = to_mapping(value)
+  return from_mapping(type(config), mapping)
+
+
 def check_name(cls: type, name: str) -> None:
   """Raises `ConfigError` unless `name` is a dotted field name of `cls`.
 

@@ -186,14 +186,29 @@ def _check_config_flags(argv: Sequence[str]) -> None:
     )
   if not os.path.isfile(path.split(':')[0]):
     raise errors.RunError(f'--config {path} does not exist.')
-  names = [_OVERRIDE.match(argument) for argument in argv]
-  if not any(names):
+  matches = [_OVERRIDE.match(argument) for argument in argv]
+  names = [match.group(1) for match in matches if match]
+  if not names:
     return
   from r2i_tf.training import run_config as run_config_lib
 
-  for match in names:
-    if match:
-      schema.check_name(run_config_lib.RunConfig, match.group(1))
+  for name in names:
+    schema.check_name(run_config_lib.RunConfig, name)
+  _check_sizes(names)
+
+
+def _check_sizes(names: Sequence[str]) -> None:
+  """Refuses a model size together with a part of what it sets."""
+  from r2i_tf import config as agent_config
+
+  if 'agent.size' not in names:
+    return
+  sized = tuple(f'agent.{name}' for name in agent_config.SIZED_FIELDS)
+  for name in names:
+    if f'{name}.'.startswith(tuple(f'{field}.' for field in sized)):
+      raise errors.RunError(
+          f'--config.agent.size sets {name} as well; give one of the two.'
+      )
 
 
 def _explain(error: Exception) -> Exception:

@@ -1,5 +1,6 @@
 """The command line: what it takes, and how it refuses."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -7,13 +8,15 @@ import sys
 from absl import flags
 import pytest
 
+from r2i_tf import config as agent_config
 from r2i_tf import environments
 from r2i_tf import schema
 from r2i_tf.training import cli
 from r2i_tf.training import errors
 from r2i_tf.training import run_config
 
-_QUICKSTART = pathlib.Path(__file__).parents[2] / 'configs' / 'quickstart.py'
+_CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
+_QUICKSTART = _CONFIGS / 'quickstart.py'
 
 
 def _config(*arguments, config=_QUICKSTART, task=None):
@@ -76,6 +79,40 @@ def test_an_unknown_field_is_answered_with_the_nearest():
       '--config.environment.dmc.action_repeats=4'
   )
   assert "'steps' has no fields" in _refusal('--config.steps.x=3')
+
+
+def test_a_model_size_is_one_field():
+  """It sets all sizes, whatever the file says, and nothing beside them."""
+  config = _config('--config.agent.size=medium').agent
+  file = _config().agent
+  assert config == dataclasses.replace(file, size=agent_config.ModelSize.MEDIUM)
+  memory = config.world_model.sequence_model
+  assert (memory.output_size, memory.width, memory.layers) == (1024, 640, 2)
+  assert config.world_model.cnn_depth == 48
+  assert config.world_model.decoder == agent_config.MLPConfig(3, 640)
+  assert config.behavior.critic == agent_config.MLPConfig(3, 640)
+  assert config.behavior.horizon == file.behavior.horizon
+  assert "did you mean 'xlarge'?" in _refusal('--config.agent.size=xlage')
+
+
+def test_a_part_of_a_model_size_is_refused_beside_it():
+  """Neither of two values is dropped silently."""
+  field = 'agent.world_model.decoder.layers'
+  message = _refusal('--config.agent.size=tiny', f'--config.{field}=3')
+  assert message == (
+      f'--config.agent.size sets {field} as well; give one of the two.'
+  )
+
+
+def test_a_file_has_variants():
+  """`:debug` behind the file is its debug run; any other is one sentence."""
+  config = _config(config=f'{_CONFIGS / "popgym.py"}:debug')
+  assert config.task == 'popgym/RepeatPreviousEasy'
+  assert config.agent == agent_config.R2IConfig.preset('debug')
+  message = _refusal(config=f'{_CONFIGS / "popgym.py"}:debgu')
+  assert message == (
+      "there is no variant 'debgu' of this config: did you mean 'debug'?"
+  )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,292 @@
+"""The files of configs/, and what docs/presets.md says of them."""
+
+import ast
+import importlib
+import pathlib
+import re
+
+import pytest
+
+from configs import quickstart
+from r2i_tf import schema
+from r2i_tf.training import run_config
+
+_DOCUMENT = pathlib.Path(__file__).parents[2] / 'docs' / 'presets.md'
+
+_MODEL = 'agent.world_model.'
+_MEMORY = _MODEL + 'sequence_model.'
+_BEHAVIOR = 'agent.behavior.'
+_HEADS = [
+    *(_MODEL + name for name in ('reward_head', 'continuation_head')),
+    *(_BEHAVIOR + name for name in ('actor', 'critic')),
+]
+_CODERS = [_MODEL + 'encoder', _MODEL + 'decoder']
+
+
+def _mlps(names, layers, units):
+  return {
+      f'{name}.{field}': value
+      for name in names
+      for field, value in (('layers', layers), ('units', units))
+  }
+
+
+# arXiv 2403.04253 and the configuration published with it: column Default,
+_DEFAULT = {
+    'parallel_environments': 4,
+    'train_ratio': 32,
+    'prefill': 4 * 1024,
+    'replay.capacity': 1e7,
+    'replay.batch_size': 4,
+    'replay.sequence_length': 1024,
+    'agent.precision': 'float16',
+    _MEMORY + 'kind': 's3m',
+    _MEMORY + 'output_size': 4096,
+    _MEMORY + 'width': 1024,
+    _MEMORY + 'state_size': 128,
+    _MEMORY + 'layers': 4,
+    _MEMORY + 'blocks': 8,
+    _MEMORY + 'discretization': 'bilinear',
+    _MEMORY + 'learned_initial_state': True,
+    _MEMORY + 'min_step': 0.001,
+    _MEMORY + 'max_step': 0.1,
+    _MODEL + 'latent.groups': 32,
+    _MODEL + 'latent.classes': 32,
+    _MODEL + 'latent.unimix': 0.01,
+    **_mlps(_CODERS, 5, 1024),
+    **_mlps(_HEADS, 5, 1024),
+    _MODEL + 'cnn_depth': 96,
+    _MODEL + 'bins': 255,
+    _MODEL + 'dynamics_scale': 0.5,
+    _MODEL + 'representation_scale': 0.1,
+    _MODEL + 'free_nats': 1,
+    _BEHAVIOR + 'policy_input': 'full',
+    _BEHAVIOR + 'horizon': 15,
+    _BEHAVIOR + 'discount': 1 - 1 / 333,
+    _BEHAVIOR + 'lambda_': 0.95,
+    _BEHAVIOR + 'entropy_scale': 3e-4,
+    _BEHAVIOR + 'slow_critic_fraction': 0.02,
+    _BEHAVIOR + 'return_decay': 0.99,
+    _BEHAVIOR + 'starts_per_sequence': None,
+    'agent.world_model_optimizer.learning_rate': 1e-4,
+    'agent.world_model_optimizer.epsilon': 1e-8,
+    'agent.world_model_optimizer.clip_norm': 1000,
+    'agent.world_model_optimizer.weight_decay': 0,
+    'agent.ssm_learning_rate': 1e-4,
+    'agent.actor_optimizer.learning_rate': 3e-5,
+    'agent.actor_optimizer.epsilon': 1e-5,
+    'agent.actor_optimizer.clip_norm': 100,
+    'agent.actor_optimizer.weight_decay': 0,
+    'agent.critic_optimizer.learning_rate': 3e-5,
+    'agent.critic_optimizer.epsilon': 1e-5,
+    'agent.critic_optimizer.clip_norm': 100,
+    'agent.critic_optimizer.weight_decay': 0,
+}
+
+# and what each domain changes.
+_SMALL = {
+    _MEMORY + 'output_size': 512,
+    _MEMORY + 'width': 512,
+    _MODEL + 'cnn_depth': 32,
+    **_mlps(_HEADS, 2, 512),
+}
+_DOMAINS = {
+    'bsuite': {
+        **_SMALL,
+        'steps': 5e6,
+        'parallel_environments': 1,
+        'train_ratio': 1024,
+        'prefill': 16 * 256,
+        'replay.capacity': 5e6,
+        'replay.batch_size': 16,
+        'replay.sequence_length': 256,
+        'agent.precision': 'float32',
+        _MEMORY + 'layers': 3,
+        _MEMORY + 'discretization': 'zoh',
+        _MEMORY + 'learned_initial_state': False,
+        _BEHAVIOR + 'policy_input': 'hidden',
+    },
+    'popgym': {
+        **_SMALL,
+        'steps': 2e8,
+        'parallel_environments': 8,
+        'train_ratio': 64,
+        _MEMORY + 'output_size': 1024,
+        _MEMORY + 'layers': 3,
+        **_mlps(_CODERS, 1, 512),
+        _BEHAVIOR + 'policy_input': 'hidden',
+    },
+    'memory_maze': {
+        'steps': 4e8,
+        'parallel_environments': 40,
+        'train_ratio': 64,
+        _MEMORY + 'output_size': 2048,
+        _MEMORY + 'state_size': 512,
+        _MEMORY + 'layers': 5,
+        **_mlps(_CODERS, 4, 400),
+        **_mlps(_HEADS, 4, 1024),
+        _MODEL + 'cnn_depth': 48,
+        _MODEL + 'dynamics_scale': 0.8,
+        _MODEL + 'representation_scale': 0.2,
+        _BEHAVIOR + 'entropy_scale': 1e-3,
+        'agent.world_model_optimizer.learning_rate': 3e-4,
+        'agent.world_model_optimizer.clip_norm': 200,
+        'agent.world_model_optimizer.weight_decay': 1e-2,
+        'agent.ssm_learning_rate': 3e-4,
+        'agent.actor_optimizer.learning_rate': 1e-4,
+        'agent.actor_optimizer.clip_norm': 200,
+        'agent.critic_optimizer.learning_rate': 1e-4,
+    },
+    'atari100k': {
+        **_SMALL,
+        'steps': 1e5,
+        'environment.atari.action_repeat': 4,
+        'environment.atari.sticky_probability': 0,
+        'environment.atari.noops': 30,
+        'environment.atari.image_size': 64,
+        'environment.atari.grayscale': False,
+        'environment.atari.full_actions': False,
+        'environment.atari.life_loss_ends': False,
+        'parallel_environments': 1,
+        'train_ratio': 1024,
+        'agent.precision': 'float32',
+        _BEHAVIOR + 'policy_input': 'output',
+    },
+    'dmc_proprio': {
+        **_SMALL,
+        'steps': 5e5,
+        'environment.dmc.observations': 'proprio',
+        'environment.dmc.action_repeat': 2,
+        'train_ratio': 512,
+        **_mlps(_CODERS, 5, 512),
+        _BEHAVIOR + 'policy_input': 'output',
+    },
+    'dmc_vision': {
+        **_SMALL,
+        'steps': 1e6,
+        'environment.dmc.observations': 'vision',
+        'environment.dmc.action_repeat': 2,
+        'environment.dmc.image_size': 64,
+        'train_ratio': 512,
+        _BEHAVIOR + 'policy_input': 'output',
+    },
+}
+
+# Where we do not follow; docs/presets.md says why.
+_OURS = {
+    'bsuite': {},
+    'popgym': {
+        'prefill': 8 * 1024,
+        'agent.precision': 'mixed_bfloat16',
+    },
+    'memory_maze': {
+        'prefill': 40 * 1024,
+        'agent.precision': 'mixed_bfloat16',
+    },
+    'atari100k': {'replay.capacity': 110_000},
+    'dmc_proprio': {'agent.precision': 'mixed_bfloat16'},
+    'dmc_vision': {
+        'replay.capacity': 1_010_000,
+        'agent.precision': 'mixed_bfloat16',
+    },
+}
+
+# What is ours alone and changes no number: when the memory is spared.
+_UNPUBLISHED = {_MEMORY + 'rematerialize', 'agent.size'}
+
+
+def _get_config(name, *variant):
+  return importlib.import_module(f'configs.{name}').get_config(*variant)
+
+
+def _run(config):
+  return schema.from_mapping(run_config.RunConfig, config.to_dict())
+
+
+def _fields(name):
+  return dict(_flat(schema.to_mapping(_run(_get_config(name)))))
+
+
+def _flat(mapping, path=''):
+  for key, value in mapping.items():
+    if isinstance(value, dict):
+      yield from _flat(value, f'{path}{key}.')
+    else:
+      yield path + key, value
+
+
+def _rows():
+  """Returns {field: {column: cell}} of the document's first table."""
+  lines = re.findall(r'^\|.*\|$', _DOCUMENT.read_text(), re.M)
+  cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines]
+  header, _, *rows = cells
+  return {row[0].strip('`'): dict(zip(header[1:], row[1:])) for row in rows}
+
+
+def _value(text):
+  """Returns what a number, or a name, in a cell of the table stands for."""
+  try:
+    return ast.literal_eval(text)
+  except (SyntaxError, ValueError):
+    return text
+
+
+def test_every_file_is_a_valid_run():
+  """A run passes every check, is written unchanged, and is of its suite."""
+  for name in _DOMAINS:
+    for variant in ([], ['debug']):
+      config = _run(_get_config(name, *variant))
+      mapping = schema.to_mapping(config)
+      assert schema.from_mapping(run_config.RunConfig, mapping) == config
+      suite = config.task.partition('/')[0]
+      assert name.startswith(suite)
+  assert _run(quickstart.get_config()).task.startswith('bsuite/')
+
+
+@pytest.mark.parametrize('name', _DOMAINS)
+def test_numbers_are_the_published_ones(name):
+  """All are, but for those named, and no field of the agent is left out."""
+  published = {**_DEFAULT, **_DOMAINS[name]}
+  fields = _fields(name)
+  assert {field: fields[field] for field in published} == {
+      **published,
+      **_OURS[name],
+  }
+  agent = {field for field in fields if field.startswith('agent.')}
+  assert agent - set(published) == _UNPUBLISHED
+
+
+@pytest.mark.parametrize('name', _DOMAINS)
+def test_table_tells_what_the_run_has(name):
+  """A cell has our number, and the published one in brackets if it differs."""
+  rows = _rows()
+  published = {**_DEFAULT, **_DOMAINS[name]}
+  assert set(published) <= set(rows)
+  fields = _fields(name)
+  for field, number in published.items():
+    cell = rows[field][name] or rows[field]['Default']
+    ours, theirs = re.fullmatch(r'(\S+)(?: \((\S+)\))?', cell).groups()
+    expected = (number, fields[field])
+    for told, value in zip((theirs or ours, ours), expected):
+      if isinstance(value, float):
+        assert _value(told) == pytest.approx(value, rel=1e-6), (field, told)
+      else:
+        assert _value(told) == value, (field, told)
+
+
+def test_debug_runs_are_small():
+  """A debug variant keeps the domain and changes the agent for all alike."""
+  for name in _DOMAINS:
+    debug, run = _run(_get_config(name, 'debug')), _run(_get_config(name))
+    assert debug.environment == run.environment
+    assert debug.steps <= 50_000 and debug.replay.capacity <= 100_000
+
+
+def test_an_unknown_variant_is_one_sentence():
+  """It names the variants there are."""
+  for name in _DOMAINS:
+    with pytest.raises(
+        schema.ConfigError, match="did you mean 'debug'"
+    ) as error:
+      _get_config(name, 'debgu')
+    assert len(str(error.value).splitlines()) == 1
