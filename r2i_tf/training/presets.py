@@ -69,10 +69,10 @@ _DEBUG = {
     'agent': agent_config.R2IConfig.preset('debug'),
     'parallel_environments': 4,
     'environment_processes': False,
-    'prefill': 1_024,
-    'train_ratio': 32.0,
+    'prefill': 2_048,
+    'train_ratio': 64.0,
     'replay': run_config.ReplayConfig(
-        capacity=100_000, batch_size=8, sequence_length=64
+        capacity=100_000, batch_size=16, sequence_length=64
     ),
     'evaluation_episodes': 10,
 }
