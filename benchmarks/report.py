@@ -34,6 +34,9 @@ HLO_DEVICE = flags.DEFINE_enum(
     'hlo_device', None, ['cpu', 'gpu', 'tpu'], 'What --hlo is to be run on.'
 )
 
+# Of the environment, what decides how fast TensorFlow is.
+_SETTINGS = ('XLA_FLAGS', 'TF_CPU_ALLOCATOR_USE_BFC')
+
 _DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
 
 
@@ -141,7 +144,9 @@ def machine() -> Dict[str, Any]:
       'cores': len(os.sched_getaffinity(0)),
       'accelerators': accelerators,
       'tensorflow': tf.__version__,
-      'xla_flags': os.environ.get('XLA_FLAGS', ''),
+      'environment': {
+          name: os.environ[name] for name in _SETTINGS if name in os.environ
+      },
   }
 
 
@@ -149,10 +154,12 @@ def machine_line(facts: Mapping[str, Any]) -> str:
   """Returns `machine()` as the sentence above a table."""
   devices = [f'{facts["processor"]}, {facts["cores"]} cores']
   devices += facts['accelerators']
-  flags_set = facts['xla_flags']
+  settings = [f'`{name}={it}`' for name, it in facts['environment'].items()]
   return (
-      f'{"; ".join(devices)}. TensorFlow {facts["tensorflow"]},'
-      f' {f"`XLA_FLAGS={flags_set}`" if flags_set else "no XLA_FLAGS"}.'
+      ', '.join(
+          [f'{"; ".join(devices)}. TensorFlow {facts["tensorflow"]}', *settings]
+      )
+      + '.'
   )
 
 

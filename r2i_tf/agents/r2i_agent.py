@@ -16,6 +16,7 @@ from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.environments import specs
+from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
@@ -235,6 +236,9 @@ class R2IAgent(tf_agent.TFAgent):
     gradients = dict(
         zip(('world_model', 'ssm'), _gradients(tape, world_loss, variables))
     )
+    # Imagination after the world model's gradients: the activations of the two
+    # then need no memory beside each other.
+    states, gradients = rematerialization.together((states, gradients))
     start, terminal, is_valid = self._starts(experience, states, start_seed)
     with tf.GradientTape(
         persistent=True, watch_accessed_variables=False
@@ -302,21 +306,30 @@ class R2IAgent(tf_agent.TFAgent):
         # see, each of them a slice of it.
         keep=lambda state: r2i_policy.policy_features(state, everything),
     )
-    seen = imagined.state
     output_size = self._world_model.output_size
-    heads = seen[..., : output_size + self._world_model.latent_size]
-    if policy_input is agent_config.PolicyInput.HIDDEN:
-      policy_sees = seen[..., output_size:]
-    else:
-      policy_sees = seen
-    continuation = self._world_model.continuation(heads).mean()
+
+    def of_heads(seen):
+      return seen[..., : output_size + self._world_model.latent_size]
+
+    def of_policy(seen):
+      hidden_only = policy_input is agent_config.PolicyInput.HIDDEN
+      return seen[..., output_size:] if hidden_only else seen
+
+    def arriving(head):
+      """Returns what a head expects with s_1 to s_H."""
+      rest = head(of_heads(imagined.state))[1:]
+      last = head(of_heads(imagined.last))
+      return tf.concat([rest, last[tf.newaxis]], 0)
+
+    model = self._world_model
+    continuation = arriving(lambda seen: model.continuation(seen).mean())
     known = 1 - tf.cast(terminal, tf.float32)
-    continuation = tf.concat([known[tf.newaxis], continuation[1:]], 0)
     return Outcome(
-        features=policy_sees,
+        features=of_policy(imagined.state),
+        last_features=of_policy(imagined.last),
         action=imagined.action,
-        reward=self._world_model.reward(heads).mean(),
-        continuation=continuation,
+        reward=arriving(lambda seen: model.reward(seen).mean()),
+        continuation=tf.concat([known[tf.newaxis], continuation], 0),
         is_valid=is_valid,
     )
 

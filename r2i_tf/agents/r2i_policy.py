@@ -22,22 +22,17 @@ def policy_features(
   """What actor and critic see of a state.
 
   Args:
-    state: Batch axes [...]; all of them static or one dynamic axis in front.
+    state: Batch axes [...].
     policy_input: The parts beside the latent.
 
   Returns:
     float32 [..., F]: of h, z and x, in this order, what there is.
   """
-  rank = state.latent.shape.rank - 1
   parts = [state.latent]
   if policy_input is not agent_config.PolicyInput.HIDDEN:
     parts.insert(0, state.output)
   if policy_input is not agent_config.PolicyInput.OUTPUT:
-    size = state.hidden.shape[rank:].num_elements()
-    shape = tf.concat([tf.shape(state.hidden)[:rank], [size]], 0)
-    hidden = tf.reshape(state.hidden, shape)
-    hidden.set_shape([*state.hidden.shape[:rank], size])
-    parts.append(hidden)
+    parts.append(state.hidden)
   return tf.concat(parts, -1)
 
 
@@ -45,7 +40,7 @@ class R2IPolicy(tf_policy.TFPolicy):
   """Acts by the actor on the world model's state.
 
   The policy state is a dict of float32 tensors, so that every client can carry
-  it: `hidden` (x_t) [B, *hidden_shape], `latent` (z_t) [B, G * K] and `action`
+  it: `hidden` (x_t) [B, S], `latent` (z_t) [B, G * K] and `action`
   (a_t, encoded) [B, A]. It is reset where `time_step.is_first()`. `action`
   puts in a_t; `distribution` cannot know it and puts in its mode.
   """
@@ -76,7 +71,9 @@ class R2IPolicy(tf_policy.TFPolicy):
     self._policy_input = policy_input
     self._greedy = greedy
     state_spec = {
-        'hidden': tf.TensorSpec(world_model.hidden_shape, tf.float32, 'hidden'),
+        'hidden': tf.TensorSpec(
+            [world_model.hidden_size], tf.float32, 'hidden'
+        ),
         'latent': tf.TensorSpec(
             [world_model.latent_size], tf.float32, 'latent'
         ),

@@ -24,14 +24,16 @@ class Outcome(NamedTuple):
   """What the world model expects of imagined trajectories, time-major.
 
   Attributes:
-    features: float32 [H + 1, N, F], what actor and critic see of s_0 to s_H.
-    action: float32 [H + 1, N, A], encoded.
-    reward: float32 [H + 1, N]; that of s_0 is not used.
-    continuation: float32 [H + 1, N]; that of s_0 is what happened, 0 or 1.
+    features: float32 [H, N, F], what actor and critic see of s_0 to s_(H-1).
+    last_features: float32 [N, F], the same of s_H.
+    action: float32 [H, N, A], a_0 to a_(H-1), encoded.
+    reward: float32 [H, N], r_1 to r_H.
+    continuation: float32 [H + 1, N], c_0 to c_H; c_0 is what happened, 0 or 1.
     is_valid: bool [N], whether the start is one to learn from.
   """
 
   features: tf.Tensor
+  last_features: tf.Tensor
   action: tf.Tensor
   reward: tf.Tensor
   continuation: tf.Tensor
@@ -129,16 +131,18 @@ class ActorCritic(tf.Module):
       The losses, the new percentiles, and scalars to report.
     """
     config = self._config
-    critic = self.value(tf.stop_gradient(outcome.features))
+    fixed_features = tf.stop_gradient(outcome.features)
+    critic = self.value(fixed_features)
+    last_value = self.value(outcome.last_features).mean()
     if self.actions.differentiable:
       # The actor's gradient passes through the values of the states.
       value = self.value(outcome.features).mean()
     else:
       value = tf.stop_gradient(critic.mean())
     returns = returns_lib.lambda_returns(
-        outcome.reward[1:],
+        outcome.reward,
         outcome.continuation[1:] * config.discount,
-        value[1:],
+        tf.concat([value[1:], last_value[tf.newaxis]], 0),
         config.lambda_,
     )
     valid = tf.cast(outcome.is_valid, tf.float32)
@@ -153,23 +157,20 @@ class ActorCritic(tf.Module):
     )
     offset, scale = self.normalizer.scale(percentiles)
     normalized = (returns - offset) / scale
-    advantage = normalized - (value[:-1] - offset) / scale
-    policy = self.policy(tf.stop_gradient(outcome.features[:-1]))
+    advantage = normalized - (value - offset) / scale
+    policy = self.policy(fixed_features)
     entropy = policy.entropy()
     if self.actions.differentiable:
       objective = advantage
     else:
-      taken = self.actions.unflatten(outcome.action[:-1])
+      taken = self.actions.unflatten(outcome.action)
       objective = policy.log_prob(taken) * tf.stop_gradient(advantage)
     count = tf.maximum(tf.reduce_sum(valid), 1.0) * config.horizon
     actor_loss = -tf.reduce_sum(
         weights * (objective + config.entropy_scale * entropy)
     )
     target = tf.stop_gradient(returns)
-    critic = distributions.SymlogTwoHot(critic.logits[:-1])
-    slow = distributions.SymlogTwoHot(
-        self._slow_critic(tf.stop_gradient(outcome.features[:-1]))
-    )
+    slow = distributions.SymlogTwoHot(self._slow_critic(fixed_features))
     regularizer = -critic.log_prob(tf.stop_gradient(slow.mean()))
     critic_loss = tf.reduce_sum(
         weights * (regularizer - critic.log_prob(target))
@@ -183,8 +184,8 @@ class ActorCritic(tf.Module):
         'actor/entropy': mean(entropy),
         'actor/advantage': mean(advantage),
         'critic/loss': critic_loss / count,
-        'critic/value': mean(value[:-1]),
-        'critic/error': mean(tf.abs(returns - value[:-1])),
+        'critic/value': mean(value),
+        'critic/error': mean(tf.abs(returns - value)),
         'returns/mean': mean(returns),
         'returns/scale': scale,
     }

@@ -7,7 +7,7 @@ and keeps one. A barrier of XLA's own is what it respects.
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
@@ -33,7 +33,7 @@ def rematerialized(
 
     def gradient(upstream, variables=()):
       # Constants to any tape around: the barrier has no gradient.
-      kept = _barrier([tf.stop_gradient(x) for x in (*arguments, upstream)])
+      kept = together([tf.stop_gradient(x) for x in (*arguments, upstream)])
       with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(kept[:-1])
         for variable in variables:
@@ -58,5 +58,14 @@ def rematerialized(
 
 # Compiled also where the caller is not: the barrier is XLA's.
 @tf.function(jit_compile=True, autograph=False)
-def _barrier(tensors):
-  return xla.optimization_barrier(*tensors)
+def together(tensors: Any) -> Any:
+  """Returns the tensors once all of them are there; without gradient.
+
+  XLA's compiler neither moves what uses one of them before what makes another,
+  nor finds that something on either side is the same.
+
+  Args:
+    tensors: a nest of tensors.
+  """
+  flat = xla.optimization_barrier(*tf.nest.flatten(tensors))
+  return tf.nest.pack_sequence_as(tensors, flat)

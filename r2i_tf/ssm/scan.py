@@ -42,12 +42,10 @@ one more scan and keeps nothing but the states.
 from __future__ import annotations
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla
 
 from r2i_tf.ssm import chunking
-
-# (real part, imaginary part), two tensors of one shape.
-_Pair = tuple[tf.Tensor, tf.Tensor]
+from r2i_tf.ssm import loops
+from r2i_tf.ssm import planes
 
 
 def linear_recurrence(
@@ -158,161 +156,13 @@ def linear_recurrence_step(
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=False
   )
-  state = _select(is_reset, _planes(initial_state), _planes(carry))
-  return _join(_step(_planes(lambda_bar), _planes(inputs), state))
-
-
-def _planes(x: tf.Tensor) -> _Pair:
-  return x[..., 0, :], x[..., 1, :]
-
-
-def _join(pair: _Pair) -> tf.Tensor:
-  return tf.stack(pair, axis=-2)
-
-
-def _multiply(left: _Pair, right: _Pair) -> _Pair:
-  return (
-      left[0] * right[0] - left[1] * right[1],
-      left[0] * right[1] + left[1] * right[0],
+  state = planes.select(
+      is_reset, planes.split(initial_state), planes.split_flat(carry)
   )
-
-
-def _conjugate(pair: _Pair) -> _Pair:
-  return pair[0], -pair[1]
-
-
-def _select(condition: tf.Tensor, chosen: _Pair, other: _Pair) -> _Pair:
-  """`chosen` where [...] `condition` holds, `other` elsewhere; [..., P].
-
-  A selection, not a product with a mask: a reset also clears a NaN.
-  """
-  condition = condition[..., tf.newaxis]
-  return tuple(tf.where(condition, c, o) for c, o in zip(chosen, other))
-
-
-def _zeros(state_size: int) -> _Pair:
-  return tf.zeros([state_size]), tf.zeros([state_size])
-
-
-def _step(lambda_bar: _Pair, inputs: _Pair, previous: _Pair) -> _Pair:
-  product = _multiply(lambda_bar, previous)
-  return product[0] + inputs[0], product[1] + inputs[1]
-
-
-def _powers(base: _Pair, largest: int) -> _Pair:
-  """base^0, ..., base^largest of a pair [P], as a float32 pair [., P]."""
-  square = tuple(tf.cast(part, tf.float64)[tf.newaxis] for part in base)
-  powers = (tf.ones_like(square[0]), tf.zeros_like(square[1]))
-  count = 1
-  while count <= largest:  # From n powers to 2 n, by base^n.
-    higher = _multiply(powers, square)
-    powers = tuple(tf.concat(both, axis=0) for both in zip(powers, higher))
-    square = _multiply(square, square)
-    count *= 2
-  return tuple(tf.cast(part[: largest + 1], tf.float32) for part in powers)
-
-
-def _run(
-    lambda_bar: _Pair,
-    inputs: tf.Tensor,
-    is_reset: tf.Tensor,
-    carry: _Pair,
-    initial_state: _Pair,
-    axis: int,
-    reverse: bool = False,
-    reset_after: bool = False,
-) -> tf.Tensor:
-  """One loop over `axis`: a step is an affine map of the state.
-
-  Args:
-    lambda_bar: pair of [P].
-    inputs: [..., K, ..., 2, P], steps along `axis`.
-    is_reset: bool [..., K, ...].
-    carry: pair of [..., P], the state before the first step taken.
-    initial_state: pair of [P].
-    axis: which axis of `inputs` and `is_reset` the steps are along.
-    reverse: whether the last step along the axis is the first taken.
-    reset_after: whether a reset replaces the state after its step, instead of
-      before: the step's own result is what is returned either way.
-
-  Returns:
-    The states, of the shape of `inputs`.
-  """
-  length = inputs.shape[axis]
-
-  def start(step, rank):
-    return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
-
-  def at(x, step):
-    """The part of `x` at a step: a slice, without `axis`."""
-    shape = tf.shape(x)
-    size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
-    part = xla.dynamic_slice(x, start(step, x.shape.rank), size)
-    part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
-    return tf.squeeze(part, axis)
-
-  def body(count, state, states):
-    step = length - 1 - count if reverse else count
-    step_is_reset = at(is_reset, step)
-    if not reset_after:
-      state = _select(step_is_reset, initial_state, state)
-    state = _step(lambda_bar, _planes(at(inputs, step)), state)
-    states = xla.dynamic_update_slice(
-        states,
-        tf.expand_dims(_join(state), axis),
-        start(step, states.shape.rank),
-    )
-    if reset_after:
-      state = _select(step_is_reset, initial_state, state)
-    for part, first in zip(state, carry):
-      part.set_shape(first.shape)
-    return count + 1, state, states
-
-  _, _, states = tf.while_loop(
-      lambda count, *_: count < length,
-      body,
-      (tf.constant(0), carry, _blank(inputs, is_reset)),
-      maximum_iterations=length,
+  state = planes.affine(
+      planes.split(lambda_bar), planes.split_flat(inputs), state
   )
-  return states
-
-
-def _blank(like: tf.Tensor, is_reset: tf.Tensor) -> tf.Tensor:
-  """Zeros of a shape, which TensorFlow cannot know to be zeros.
-
-  What it knows, it computes when it hands the program to XLA, and holds several
-  copies of on the host. XLA sees through this and makes a broadcast.
-  """
-  flag = tf.reshape(is_reset, [-1])[0]
-  zero = tf.cast(tf.logical_and(flag, False), like.dtype)
-  return tf.broadcast_to(zero, tf.shape(like))
-
-
-def _chunked(x: tf.Tensor, chunk_length: int) -> tf.Tensor:
-  """[B, L, ...] as [C, K, B, ...], padded with zeros at the end.
-
-  With time first a step of all chunks is whole tiles of [B, P] numbers; a TPU's
-  compiler then fuses all of a step into one operation.
-  """
-  x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
-  padding = -x.shape[0] % chunk_length
-  x = tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
-  shape = [x.shape[0] // chunk_length, chunk_length]
-  return tf.reshape(x, tf.concat([shape, tf.shape(x)[1:]], axis=0))
-
-
-def _unchunked(x: tf.Tensor, length: int) -> tf.Tensor:
-  """The inverse of `_chunked`."""
-  steps = x.shape[0] * x.shape[1]
-  x = tf.reshape(x, tf.concat([[steps], tf.shape(x)[2:]], axis=0))[:length]
-  return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
-
-
-def _weighted_sum(powers: _Pair, inputs: _Pair, is_counted: tf.Tensor) -> _Pair:
-  """Sum over k of powers_k inputs_k: [K, P] and [C, K, B, P] to [C, B, P]."""
-  powers = tuple(part[:, tf.newaxis] for part in powers)
-  products = _select(is_counted, _multiply(powers, inputs), _zeros(1))
-  return tuple(tf.reduce_sum(part, axis=1) for part in products)
+  return tf.reshape(tf.concat(state, -1), tf.shape(inputs))
 
 
 # Compiled also where the caller is not: the slices of the loops are XLA's.
@@ -327,31 +177,31 @@ def _forward(
 ) -> tf.Tensor:
   """The states; arguments as of `linear_recurrence`."""
   length, state_size = inputs.shape[1], inputs.shape[3]
-  lambda_bar, carry = _planes(lambda_bar), _planes(carry)
-  initial_state = _planes(initial_state)
+  lambda_bar, carry = planes.split(lambda_bar), planes.split(carry)
+  initial_state = planes.split(initial_state)
   if chunk_length == length:
-    return _run(lambda_bar, inputs, is_reset, carry, initial_state, axis=1)
+    return loops.run(lambda_bar, inputs, is_reset, carry, initial_state, axis=1)
 
-  inputs = _chunked(inputs, chunk_length)
-  is_reset = _chunked(is_reset, chunk_length)
-  powers = _powers(lambda_bar, chunk_length)
+  inputs = loops.chunked(inputs, chunk_length)
+  is_reset = loops.chunked(is_reset, chunk_length)
+  powers = planes.powers(lambda_bar, chunk_length)
   # What a chunk leaves, entered with zero: from its last reset on, if any.
   resets = tf.cumsum(tf.cast(is_reset, tf.int32), axis=1)
-  zeros = _zeros(state_size)
-  from_reset = _multiply(lambda_bar, initial_state)
-  left = _weighted_sum(
+  zeros = planes.zeros(state_size)
+  from_reset = planes.multiply(lambda_bar, initial_state)
+  left = loops.weighted_sum(
       tuple(part[chunk_length - 1 :: -1] for part in powers),
       tuple(
           part + extra
           for part, extra in zip(
-              _planes(inputs), _select(is_reset, from_reset, zeros)
+              planes.split(inputs), planes.select(is_reset, from_reset, zeros)
           )
       ),
       is_counted=resets == resets[:, -1:],
   )
-  left = _run(
+  left = loops.run(
       tuple(part[chunk_length] for part in powers),
-      _join(left),
+      planes.join(left),
       tf.reduce_any(is_reset, axis=1),
       carry,
       zeros,
@@ -359,10 +209,12 @@ def _forward(
   )
   entering = tuple(
       tf.concat([first[tf.newaxis], part[:-1]], axis=0)
-      for first, part in zip(carry, _planes(left))
+      for first, part in zip(carry, planes.split(left))
   )
-  states = _run(lambda_bar, inputs, is_reset, entering, initial_state, axis=1)
-  return _unchunked(states, length)
+  states = loops.run(
+      lambda_bar, inputs, is_reset, entering, initial_state, axis=1
+  )
+  return loops.unchunked(states, length)
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -398,41 +250,45 @@ def _adjoint(
   Returns:
     The gradients for lambda_bar, inputs, carry and initial_state.
   """
-  conjugate = _conjugate(_planes(lambda_bar))
-  adjoint = _planes(_run_back(conjugate, upstream, is_reset, chunk_length))
-  zeros = _zeros(states.shape[3])
-  first = _select(is_reset[:, 0], zeros, tuple(part[:, 0] for part in adjoint))
+  conjugate = planes.conjugate(planes.split(lambda_bar))
+  adjoint = planes.split(_run_back(conjugate, upstream, is_reset, chunk_length))
+  zeros = planes.zeros(states.shape[3])
+  first = planes.select(
+      is_reset[:, 0], zeros, tuple(part[:, 0] for part in adjoint)
+  )
   at_resets = tuple(
       tf.reduce_sum(part, axis=[0, 1])
-      for part in _select(is_reset, adjoint, zeros)
+      for part in planes.select(is_reset, adjoint, zeros)
   )
   # prev_t is the carry at t = 0, the initial state at a reset, else x_(t-1).
   # One term each: shifting x instead would copy it.
-  later = _multiply(
-      _conjugate(tuple(part[:, :-1] for part in _planes(states))),
+  later = planes.multiply(
+      planes.conjugate(tuple(part[:, :-1] for part in planes.split(states))),
       tuple(part[:, 1:] for part in adjoint),
   )
   terms = (
       tuple(
           tf.reduce_sum(part, axis=[0, 1])
-          for part in _select(is_reset[:, 1:], zeros, later)
+          for part in planes.select(is_reset[:, 1:], zeros, later)
       ),
       tuple(
           tf.reduce_sum(part, axis=0)
-          for part in _multiply(_conjugate(_planes(carry)), first)
+          for part in planes.multiply(
+              planes.conjugate(planes.split(carry)), first
+          )
       ),
-      _multiply(_conjugate(_planes(initial_state)), at_resets),
+      planes.multiply(planes.conjugate(planes.split(initial_state)), at_resets),
   )
   return (
-      _join(tuple(tf.add_n(parts) for parts in zip(*terms))),
-      _join(adjoint),
-      _join(_multiply(conjugate, first)),
-      _join(_multiply(conjugate, at_resets)),
+      planes.join(tuple(tf.add_n(parts) for parts in zip(*terms))),
+      planes.join(adjoint),
+      planes.join(planes.multiply(conjugate, first)),
+      planes.join(planes.multiply(conjugate, at_resets)),
   )
 
 
 def _run_back(
-    conjugate: _Pair,
+    conjugate: planes.Pair,
     upstream: tf.Tensor,
     is_reset: tf.Tensor,
     chunk_length: int,
@@ -444,10 +300,10 @@ def _run_back(
   first step, or zero.
   """
   length, state_size = upstream.shape[1], upstream.shape[3]
-  zeros = _zeros(state_size)
-  carry = tuple(tf.zeros_like(part[:, 0]) for part in _planes(upstream))
+  zeros = planes.zeros(state_size)
+  carry = tuple(tf.zeros_like(part[:, 0]) for part in planes.split(upstream))
   if chunk_length == length:
-    return _run(
+    return loops.run(
         conjugate,
         upstream,
         is_reset,
@@ -457,18 +313,18 @@ def _run_back(
         reverse=True,
         reset_after=True,
     )
-  upstream = _chunked(upstream, chunk_length)
-  is_reset = _chunked(is_reset, chunk_length)
-  powers = _powers(conjugate, chunk_length)
+  upstream = loops.chunked(upstream, chunk_length)
+  is_reset = loops.chunked(is_reset, chunk_length)
+  powers = planes.powers(conjugate, chunk_length)
   resets = tf.cumsum(tf.cast(is_reset, tf.int32), axis=1)
-  handed_on = _weighted_sum(
+  handed_on = loops.weighted_sum(
       tuple(part[:chunk_length] for part in powers),
-      _planes(upstream),
+      planes.split(upstream),
       is_counted=resets == 0,
   )
-  handed_on = _run(
+  handed_on = loops.run(
       tuple(part[chunk_length] for part in powers),
-      _join(handed_on),
+      planes.join(handed_on),
       tf.reduce_any(is_reset, axis=1),
       carry,
       zeros,
@@ -477,9 +333,9 @@ def _run_back(
   )
   entering = tuple(
       tf.concat([part[1:], last[tf.newaxis]], axis=0)
-      for part, last in zip(_planes(handed_on), carry)
+      for part, last in zip(planes.split(handed_on), carry)
   )
-  adjoint = _run(
+  adjoint = loops.run(
       conjugate,
       upstream,
       is_reset,
@@ -489,7 +345,7 @@ def _run_back(
       reverse=True,
       reset_after=True,
   )
-  return _unchunked(adjoint, length)
+  return loops.unchunked(adjoint, length)
 
 
 def _validated(lambda_bar, inputs, is_reset, carry, initial_state, sequence):

@@ -221,12 +221,11 @@ class S3MStack(tf.keras.layers.Layer):
     Raises:
       ValueError: if a shape or a dtype is not as above.
     """
-    carry = self._validated(carry)
     y, states = u, []
-    for index, layer in enumerate(self.layers):
-      y, x = layer(y, carry[:, index], is_reset)
+    for layer, state in zip(self.layers, self._split(carry)):
+      y, x = layer(y, state, is_reset)
       states.append(x)
-    return y, tf.stack(states, axis=2)
+    return y, self._join(states)
 
   def step(
       self,
@@ -251,14 +250,40 @@ class S3MStack(tf.keras.layers.Layer):
     Raises:
       ValueError: if a shape or a dtype is not as above.
     """
-    carry = self._validated(carry)
     if discretized is None:
       discretized = self.discretize()
     y, states = u, []
-    for index, layer in enumerate(self.layers):
-      y, x = layer.step(y, carry[:, index], is_reset, discretized[index])
+    for layer, state, given in zip(
+        self.layers, self._split(carry), discretized
+    ):
+      y, x = layer.step(y, state, is_reset, given)
       states.append(x)
-    return y, tf.stack(states, axis=1)
+    return y, self._join(states)
+
+  # States are taken apart and put together as vectors, [..., layers * 2 * P]:
+  # where the caller has them as vectors too, nothing is moved for the axes.
+
+  def _split(self, carry: tf.Tensor) -> list[tf.Tensor]:
+    """[B, layers, 2, P] as one [B, 2, P] for each layer."""
+    carry = self._validated(carry)
+    size = 2 * self._state_size
+    flat = tf.reshape(carry, [-1, len(self.layers) * size])
+    return [
+        tf.reshape(state, [-1, 2, self._state_size])
+        for state in tf.split(flat, len(self.layers), -1)
+    ]
+
+  def _join(self, states: list[tf.Tensor]) -> tf.Tensor:
+    """[..., 2, P] of each layer as [..., layers, 2, P]."""
+    outer = tf.shape(states[0])[:-2]
+    size = 2 * self._state_size
+    flat = tf.concat(
+        [tf.reshape(x, tf.concat([outer, [size]], 0)) for x in states], -1
+    )
+    shape = [len(self.layers), 2, self._state_size]
+    joined = tf.reshape(flat, tf.concat([outer, shape], 0))
+    joined.set_shape(states[0].shape[:-2] + shape)
+    return joined
 
   def _validated(self, carry: tf.Tensor) -> tf.Tensor:
     carry = tf.convert_to_tensor(carry)

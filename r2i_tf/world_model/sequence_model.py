@@ -7,6 +7,7 @@ Two forms that agree: over a whole sequence (training) and one step at a time
 a baseline, the GRU of DreamerV3 implement it.
 """
 
+import math
 from typing import Any, Tuple
 
 import tensorflow as tf
@@ -20,15 +21,15 @@ class SequenceModel(tf.keras.layers.Layer):
   """The interface of a sequence model.
 
   Attributes:
-    hidden_shape: Shape of one hidden state x_t, without the batch.
+    hidden_size: S, the size of the hidden state x_t, a vector.
     ssm_variables: Variables that train at a rate of their own.
   """
 
-  hidden_shape: Tuple[int, ...] = ()
+  hidden_size: int = 0
   ssm_variables = ()
 
   def initial(self, batch_size) -> tf.Tensor:
-    """Returns the hidden state after a reset, float32 [B, *hidden_shape]."""
+    """Returns the hidden state after a reset, float32 [B, S]."""
     raise NotImplementedError
 
   def prepare(self) -> Any:
@@ -46,7 +47,7 @@ class SequenceModel(tf.keras.layers.Layer):
 
     Args:
       inputs: float32 [B, F], z_(t-1) and a_(t-1); zeros where `is_first`.
-      hidden: float32 [B, *hidden_shape], x_(t-1).
+      hidden: float32 [B, S], x_(t-1).
       is_first: bool [B], where the hidden state is reset before the step.
       prepared: What `prepare` returned, or None.
 
@@ -61,13 +62,17 @@ class SequenceModel(tf.keras.layers.Layer):
     """A whole sequence; every argument but `hidden` as for `step`, [B, T, ...].
 
     Returns:
-      h, float32 [B, T, D], and x, float32 [B, T, *hidden_shape].
+      h, float32 [B, T, D], and x, float32 [B, T, S].
     """
     raise NotImplementedError
 
 
 class S3MSequenceModel(SequenceModel):
-  """R2I's: dense, a stack of state-space layers, a projection."""
+  """R2I's: dense, a stack of state-space layers, a projection.
+
+  The hidden state is that of all layers as one vector: real before imaginary
+  parts, layer by layer.
+  """
 
   def __init__(
       self, config: agent_config.SequenceModelConfig, dtype: networks.DType
@@ -79,7 +84,8 @@ class S3MSequenceModel(SequenceModel):
       dtype: Keras dtype or policy of the products outside of the recurrence.
     """
     super().__init__(name='s3m', dtype=dtype)
-    self.hidden_shape = (config.layers, 2, config.state_size)
+    self._state_shape = [config.layers, 2, config.state_size]
+    self.hidden_size = math.prod(self._state_shape)
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
     self._stack = ssm.S3MStack(
         layers=config.layers,
@@ -105,8 +111,8 @@ class S3MSequenceModel(SequenceModel):
     return self._stack.ssm_variables
 
   def initial(self, batch_size) -> tf.Tensor:
-    """Returns float32 [B, layers, 2, P]."""
-    return self._stack.initial_state(batch_size)
+    """Returns float32 [B, layers * 2 * P]."""
+    return self._flat(self._stack.initial_state(batch_size))
 
   def prepare(self):
     """Returns the discretised parameters of all layers."""
@@ -115,14 +121,25 @@ class S3MSequenceModel(SequenceModel):
   def step(self, inputs, hidden, is_first, prepared=None):
     """See `SequenceModel.step`."""
     u = self._input(inputs)
-    y, hidden = self._stack.step(u, hidden, is_first, prepared)
-    return tf.cast(self._output(y), tf.float32), hidden
+    y, state = self._stack.step(u, self._state(hidden), is_first, prepared)
+    return tf.cast(self._output(y), tf.float32), self._flat(state)
 
   def call(self, inputs, hidden, is_first):
     """See `SequenceModel.call`."""
     u = self._input(inputs)
-    y, hidden = self._stack(u, hidden, is_first)
-    return tf.cast(self._output(y), tf.float32), hidden
+    y, states = self._stack(u, self._state(hidden), is_first)
+    return tf.cast(self._output(y), tf.float32), self._flat(states)
+
+  def _state(self, hidden):
+    return tf.reshape(hidden, [-1, *self._state_shape])
+
+  def _flat(self, state):
+    batch = state.shape[:-3]
+    flat = tf.reshape(
+        state, tf.concat([tf.shape(state)[:-3], [self.hidden_size]], 0)
+    )
+    flat.set_shape([*batch, self.hidden_size])
+    return flat
 
 
 class GRUSequenceModel(SequenceModel):
@@ -137,7 +154,7 @@ class GRUSequenceModel(SequenceModel):
     """Creates the sequence model; only `width` and `output_size` matter."""
     super().__init__(name='gru', dtype=dtype)
     size = config.output_size
-    self.hidden_shape = (size,)
+    self.hidden_size = size
     self._size = size
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
     self._gates = tf.keras.layers.Dense(

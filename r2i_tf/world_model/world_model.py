@@ -53,7 +53,7 @@ class State(NamedTuple):
   """The model's state after a step, [...] standing for the batch axes.
 
   Attributes:
-    hidden: x_t, float32 [..., *hidden_shape].
+    hidden: x_t, float32 [..., S].
     output: h_t, float32 [..., D].
     latent: z_t, float32 [..., G * K], one-hot groups laid end to end.
   """
@@ -64,22 +64,28 @@ class State(NamedTuple):
 
 
 class Imagined(NamedTuple):
-  """Trajectories of the model alone, time-major [H + 1, N, ...].
+  """Trajectories of the model alone, time-major.
+
+  The last state stands apart: no action was taken in it, and the others can be
+  used as one array, without a slice of the largest array of a train step.
 
   Attributes:
-    state: What was kept of s_0 (the start) to s_H; a `State` by default.
-    action: float32 [H + 1, N, A], a_0 to a_H.
+    state: What was kept of s_0 (the start) to s_(H-1), [H, N, ...]; of a whole
+      `State` by default.
+    action: float32 [H, N, A], a_0 to a_(H-1).
+    last: What was kept of s_H, [N, ...].
   """
 
   state: Any
   action: tf.Tensor
+  last: Any
 
 
 class WorldModel(tf.Module):
   """All of the world model; see the file's docstring.
 
   Attributes:
-    hidden_shape: Shape of x_t without batch.
+    hidden_size: S.
     latent_size: G * K.
     output_size: D.
   """
@@ -138,7 +144,7 @@ class WorldModel(tf.Module):
     self._continuation_head = networks.Head(
         config.continuation_head, 1, dtype, name='continuation'
     )
-    self.hidden_shape = self._sequence_model.hidden_shape
+    self.hidden_size = self._sequence_model.hidden_size
     self._create_variables(observation_spec)
 
   def _create_variables(self, observation_spec) -> None:
@@ -357,39 +363,37 @@ class WorldModel(tf.Module):
       keep: What of each state is kept; all of it by default.
 
     Returns:
-      What was kept of the states, and the actions, [H + 1, N, ...].
+      What was kept of the states, and the actions.
     """
     prepared = self._sequence_model.prepare()
     fold_in = tf.random.experimental.stateless_fold_in
-    first = (start, policy(start, fold_in(seed, 0)))
+
+    def act(t, state):
+      return policy(state, fold_in(seed, 2 * t))
+
     arrays = tf.nest.map_structure(
-        lambda x: tf.TensorArray(
-            x.dtype, size=horizon + 1, element_shape=x.shape
-        ).write(0, x),
-        (keep(start), first[1]),
+        lambda x: tf.TensorArray(x.dtype, size=horizon, element_shape=x.shape),
+        (keep(start), act(0, start)),
     )
 
-    def body(t, current, arrays):
-      state, action = current
+    def body(t, state, arrays):
+      action = act(t, state)
+      arrays = tf.nest.map_structure(
+          lambda x, array: array.write(t, x), (keep(state), action), arrays
+      )
       state = self.imagine_step(
           state, action, fold_in(seed, 2 * t + 1), prepared
       )
-      current = (state, policy(state, fold_in(seed, 2 * t + 2)))
-      arrays = tf.nest.map_structure(
-          lambda x, array: array.write(t + 1, x),
-          (keep(state), current[1]),
-          arrays,
-      )
-      return t + 1, current, arrays
+      return t + 1, state, arrays
 
-    _, _, arrays = tf.while_loop(
+    _, last, arrays = tf.while_loop(
         lambda t, *_: t < horizon,
         body,
-        (tf.constant(0), first, arrays),
+        (tf.constant(0), start, arrays),
         maximum_iterations=horizon,
     )
     state, action = tf.nest.map_structure(lambda a: a.stack(), arrays)
-    return Imagined(state, action)
+    return Imagined(state, action, keep(last))
 
 
 def masked_mean(x: tf.Tensor, mask: tf.Tensor, weights=None) -> tf.Tensor:

@@ -45,13 +45,14 @@ def _outcome(behavior, reward_scale=1.0, starts=5):
   def numbers(*shape):
     return tf.constant(rng.normal(size=shape), tf.float32)
 
-  features = numbers(4, starts, _FEATURES)
+  features = numbers(3, starts, _FEATURES)
   continuation = rng.uniform(0.5, 1, size=[4, starts]).astype(np.float32)
   continuation[0] = 1
   return Outcome(
       features=features,
+      last_features=numbers(starts, _FEATURES),
       action=behavior.act(features, [1, 2]),
-      reward=reward_scale * numbers(4, starts),
+      reward=reward_scale * numbers(3, starts),
       continuation=tf.constant(continuation),
       is_valid=tf.ones([starts], tf.bool),
   )
@@ -62,6 +63,16 @@ def _replace(x, index, value):
   x = x.numpy()
   x[(slice(None), index) if x.ndim > 1 else index] = value
   return tf.constant(x)
+
+
+def _replace_start(outcome, index, value):
+  """Sets what is seen from one start on, at every step."""
+  last = outcome.last_features.numpy()
+  last[index] = value
+  return outcome._replace(
+      features=_replace(outcome.features, index, value),
+      last_features=tf.constant(last),
+  )
 
 
 def _losses_and_gradients(behavior, outcome):
@@ -85,9 +96,10 @@ def test_losses_match_reference(spec):
       is_valid=tf.constant([True, True, False, True, True]),
       continuation=_replace(outcome.continuation, 4, [0, 0.5, 0.6, 0.7]),
   )
-  value = behavior.value(outcome.features).mean().numpy()
+  states = tf.concat([outcome.features, outcome.last_features[tf.newaxis]], 0)
+  value = behavior.value(states).mean().numpy()
   returns = returns_lib.lambda_returns(
-      outcome.reward[1:],
+      outcome.reward,
       outcome.continuation[1:] * 0.9,
       value[1:],
       _CONFIG.lambda_,
@@ -96,16 +108,14 @@ def test_losses_match_reference(spec):
   low, high = np.percentile(returns[:, valid], [5, 95]) * 0.5
   assert high - low > 1
   advantage = (returns - value[:-1]) / (high - low)
-  policy = behavior.policy(outcome.features[:-1])
-  taken = behavior.actions.unflatten(outcome.action[:-1])
+  policy = behavior.policy(outcome.features)
+  taken = behavior.actions.unflatten(outcome.action)
   entropy = policy.entropy().numpy()
   objective = advantage
   if spec is _DISCRETE:
     objective = advantage * policy.log_prob(taken).numpy()
-  critic = behavior.value(outcome.features[:-1])
-  slow = distributions.SymlogTwoHot(
-      behavior._slow_critic(outcome.features[:-1])
-  )
+  critic = behavior.value(outcome.features)
+  slow = distributions.SymlogTwoHot(behavior._slow_critic(outcome.features))
   surprise = critic.log_prob(returns) + critic.log_prob(slow.mean())
   actor_loss, critic_loss = 0, 0
   for n in np.flatnonzero(valid):
@@ -126,8 +136,7 @@ def test_invalid_starts_teach_nothing(spec):
   behavior = _actor_critic(spec)
   outcome = _outcome(behavior, reward_scale=50.0)
   outcome = outcome._replace(is_valid=_replace(outcome.is_valid, 2, False))
-  changed = outcome._replace(
-      features=_replace(outcome.features, 2, 7.0),
+  changed = _replace_start(outcome, 2, 7.0)._replace(
       reward=_replace(outcome.reward, 2, 1e6),
       continuation=_replace(outcome.continuation, 2, 0.1),
   )
@@ -150,8 +159,7 @@ def test_nothing_is_learned_beyond_the_end():
       variable.assign(tf.zeros_like(variable))
   ended = _replace(outcome.continuation, 3, [0, 1, 1, 1])
   outcome = outcome._replace(continuation=ended)
-  changed = outcome._replace(
-      features=_replace(outcome.features, 3, 7.0),
+  changed = _replace_start(outcome, 3, 7.0)._replace(
       reward=_replace(outcome.reward, 3, 0.5),
   )
   expected = _losses_and_gradients(behavior, outcome)
@@ -177,11 +185,15 @@ def test_discrete_actor_learns_what_pays():
   behavior = _actor_critic(_DISCRETE)
   for variable in behavior.critic_variables:
     variable.assign(tf.zeros_like(variable))
-  features = tf.ones([4, 300, _FEATURES])
+  features = tf.ones([3, 300, _FEATURES])
   action = behavior.act(features, [1, 2])
-  paid = tf.concat([tf.zeros([1, 300]), action[:-1, :, 1]], 0)
   outcome = Outcome(
-      features, action, paid, tf.ones([4, 300]), tf.ones([300], tf.bool)
+      features=features,
+      last_features=features[-1],
+      action=action,
+      reward=action[..., 1],
+      continuation=tf.ones([4, 300]),
+      is_valid=tf.ones([300], tf.bool),
   )
   before = behavior.policy(features[0, :1]).mean()[0, 0]
   _, _, gradients, _ = _losses_and_gradients(behavior, outcome)
@@ -205,15 +217,19 @@ def test_gradients_through_actions():
 def test_continuous_actor_learns_through_the_model():
   """The actor's loss reaches it through rewards that its actions earn."""
   behavior = _actor_critic(_CONTINUOUS)
-  features = tf.ones([4, 5, _FEATURES])
+  features = tf.ones([3, 5, _FEATURES])
   target = tf.constant([0.9, -0.9])
 
   def outcome():
     action = behavior.act(features, [1, 2])
-    error = tf.reduce_sum((action - target) ** 2, -1)
-    reward = tf.concat([tf.zeros([1, 5]), -error[:-1]], 0)
-    valid = tf.ones([5], tf.bool)
-    return Outcome(features, action, reward, tf.ones([4, 5]), valid)
+    return Outcome(
+        features=features,
+        last_features=features[-1],
+        action=action,
+        reward=-tf.reduce_sum((action - target) ** 2, -1),
+        continuation=tf.ones([4, 5]),
+        is_valid=tf.ones([5], tf.bool),
+    )
 
   def error():
     mode = behavior.policy(features[0, :1]).mode()

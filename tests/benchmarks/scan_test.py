@@ -43,7 +43,7 @@ def _record(shapes, series):
       'cores': 2,
       'accelerators': [],
       'tensorflow': '2.15.1',
-      'xla_flags': '',
+      'environment': {},
   }
   series = [list(shape) for shape in series]
   return {'machine': machine, 'series': series, 'rows': rows}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -224,3 +226,43 @@ def test_bad_step_arguments():
   """The step form refuses a sequence."""
   with pytest.raises(ValueError, match='must have rank 3'):
     scan.linear_recurrence_step(*_arguments(2, 9, 4))
+
+
+_MEMORY = """
+import resource
+import tensorflow as tf
+from r2i_tf import ssm
+
+B, L, P = 2, 8192, 512
+float32 = tf.float32
+specs = [
+    tf.TensorSpec([2, P], float32),
+    tf.TensorSpec([B, L, 2, P], float32),  # 67 MB, like the states.
+    tf.TensorSpec([B, L], tf.bool),
+    tf.TensorSpec([B, 2, P], float32),
+    tf.TensorSpec([2, P], float32),
+]
+
+def run(*arguments):
+  with tf.GradientTape() as tape:
+    tape.watch(arguments[1])
+    states = ssm.linear_recurrence(*arguments)
+  return tape.gradient(states, arguments[1])
+
+program = tf.function(run, jit_compile=True, autograph=False)
+generate = program.experimental_get_compiler_ir(*specs)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+generate(stage='hlo_serialized', device_name='/device:CPU:0')
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_no_array_is_held_while_the_program_is_made():
+  """Handing the program to XLA takes no memory of the size of the states."""
+  output = subprocess.run(
+      [sys.executable, '-c', _MEMORY],
+      check=True,
+      capture_output=True,
+      text=True,
+  ).stdout
+  assert 1e3 * int(output) < 60e6

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pathlib
+import subprocess
+import sys
 
 from absl import flags
 import pytest
@@ -205,3 +207,32 @@ def test_every_config_file_is_valid(path):
       schema.from_mapping(run_config.RunConfig, schema.to_mapping(config))
       == config
   )
+
+
+_FAULTS = """
+import resource
+from r2i_tf.training import cli
+
+def main(_):
+  import tensorflow as tf
+  double = tf.function(lambda x: 2 * x, jit_compile=True)
+  x = tf.zeros([8 << 20])  # 32 MB, 8,192 pages.
+  double(x), double(x)
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+  for _ in range(10):
+    double(x)
+  print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+cli.run(main)
+"""
+
+
+def test_programs_keep_their_memory():
+  """A step's results lie where those of the step before lay."""
+  output = subprocess.run(
+      [sys.executable, '-c', _FAULTS],
+      check=True,
+      capture_output=True,
+      text=True,
+  ).stdout
+  assert int(output) < 8_192

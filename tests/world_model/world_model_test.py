@@ -146,13 +146,14 @@ def test_imagination_is_repeated_steps(model):
       lambda start: model.imagine(start, policy, 4, seed), autograph=False
   )(start)
   fold_in = tf.random.experimental.stateless_fold_in
-  state, action = start, policy(start, fold_in(seed, 0))
-  assert imagined.action.shape == (5, 2, 2)
-  for t in range(5):
+  state = start
+  assert imagined.action.shape == (4, 2, 2)
+  for t in range(4):
+    action = policy(state, fold_in(seed, 2 * t))
     _close(_at(imagined.state, t), state)
     _close(imagined.action[t], action)
     state = model.imagine_step(state, action, fold_in(seed, 2 * t + 1))
-    action = policy(state, fold_in(seed, 2 * t + 2))
+  _close(imagined.last, state)
 
 
 def test_imagination_draws_from_the_prior(model):
@@ -161,7 +162,8 @@ def test_imagination_draws_from_the_prior(model):
   start = tf.nest.map_structure(lambda x: tf.repeat(x[:1, 3], 50, 0), states)
   zeros = tf.zeros([50, 2])
   imagined = model.imagine(start, lambda state, seed: zeros, 2, [5, 6])
-  latent = tf.reshape(imagined.state.latent[1:], [2, 50, 2, 3]).numpy()
+  latent = tf.stack([imagined.state.latent[1], imagined.last.latent])
+  latent = tf.reshape(latent, [2, 50, 2, 3]).numpy()
   np.testing.assert_array_equal(latent.sum(-1), 1)
   probs = model.prior(imagined.state.output[1]).distribution.probs_parameter()
   # All share one prior at the first imagined step.

@@ -1,0 +1,118 @@
+"""Loops over the steps of a recurrence, and its chunks; see `scan`.
+
+To be called in a program that XLA compiles: the slices are XLA's own.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
+from r2i_tf.ssm import planes
+
+
+def run(
+    lambda_bar: planes.Pair,
+    inputs: tf.Tensor,
+    is_reset: tf.Tensor,
+    carry: planes.Pair,
+    initial_state: planes.Pair,
+    axis: int,
+    reverse: bool = False,
+    reset_after: bool = False,
+) -> tf.Tensor:
+  """One loop over `axis`: a step is an affine map of the state.
+
+  Args:
+    lambda_bar: pair of [P].
+    inputs: [..., K, ..., 2, P], steps along `axis`.
+    is_reset: bool [..., K, ...].
+    carry: pair of [..., P], the state before the first step taken.
+    initial_state: pair of [P].
+    axis: which axis of `inputs` and `is_reset` the steps are along.
+    reverse: whether the last step along the axis is the first taken.
+    reset_after: whether a reset replaces the state after its step, instead of
+      before: the step's own result is what is returned either way.
+
+  Returns:
+    The states, of the shape of `inputs`.
+  """
+  length = inputs.shape[axis]
+
+  def start(step, rank):
+    return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
+
+  def at(x, step):
+    """The part of `x` at a step: a slice, without `axis`."""
+    shape = tf.shape(x)
+    size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
+    part = xla.dynamic_slice(x, start(step, x.shape.rank), size)
+    part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
+    return tf.squeeze(part, axis)
+
+  def body(count, state, states):
+    step = length - 1 - count if reverse else count
+    step_is_reset = at(is_reset, step)
+    if not reset_after:
+      state = planes.select(step_is_reset, initial_state, state)
+    state = planes.affine(lambda_bar, planes.split(at(inputs, step)), state)
+    states = xla.dynamic_update_slice(
+        states,
+        tf.expand_dims(planes.join(state), axis),
+        start(step, states.shape.rank),
+    )
+    if reset_after:
+      state = planes.select(step_is_reset, initial_state, state)
+    for part, first in zip(state, carry):
+      part.set_shape(first.shape)
+    return count + 1, state, states
+
+  _, _, states = tf.while_loop(
+      lambda count, *_: count < length,
+      body,
+      (tf.constant(0), carry, _blank(inputs, is_reset)),
+      maximum_iterations=length,
+  )
+  return states
+
+
+def _blank(like: tf.Tensor, is_reset: tf.Tensor) -> tf.Tensor:
+  """Zeros of a shape, which TensorFlow cannot know to be zeros.
+
+  What it knows, it computes when it hands the program to XLA, and holds several
+  copies of on the host. XLA sees through this and makes a broadcast.
+  """
+  flag = tf.reshape(is_reset, [-1])[0]
+  zero = tf.cast(tf.logical_and(flag, False), like.dtype)
+  return tf.broadcast_to(zero, tf.shape(like))
+
+
+def chunked(x: tf.Tensor, chunk_length: int) -> tf.Tensor:
+  """[B, L, ...] as [C, K, B, ...], padded with zeros at the end.
+
+  With time first a step of all chunks is whole tiles of [B, P] numbers; a TPU's
+  compiler then fuses all of a step into one operation.
+  """
+  x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+  padding = -x.shape[0] % chunk_length
+  x = tf.pad(x, [[0, padding]] + [[0, 0]] * (x.shape.rank - 1))
+  shape = [x.shape[0] // chunk_length, chunk_length]
+  return tf.reshape(x, tf.concat([shape, tf.shape(x)[1:]], axis=0))
+
+
+def unchunked(x: tf.Tensor, length: int) -> tf.Tensor:
+  """The inverse of `_chunked`."""
+  steps = x.shape[0] * x.shape[1]
+  x = tf.reshape(x, tf.concat([[steps], tf.shape(x)[2:]], axis=0))[:length]
+  return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+
+
+def weighted_sum(
+    powers: planes.Pair, inputs: planes.Pair, is_counted: tf.Tensor
+) -> planes.Pair:
+  """Sum over k of powers_k inputs_k: [K, P] and [C, K, B, P] to [C, B, P]."""
+  powers = tuple(part[:, tf.newaxis] for part in powers)
+  products = planes.select(
+      is_counted, planes.multiply(powers, inputs), planes.zeros(1)
+  )
+  return tuple(tf.reduce_sum(part, axis=1) for part in products)
