@@ -1,5 +1,6 @@
 """R2I as a TF-Agents agent: the wiring of world model and behaviour."""
 
+import contextlib
 from typing import Dict, Optional, Tuple
 
 import tensorflow as tf
@@ -244,7 +245,13 @@ class R2IAgent(tf_agent.TFAgent):
         persistent=True, watch_accessed_variables=False
     ) as tape:
       variables = self._watch(tape, 'actor', 'critic')
-      outcome = self._imagine(start, terminal, is_valid, behavior_seed)
+      # A gradient of the loop that nobody asks for is half of the tracing.
+      differentiable = self._behavior.actions.differentiable
+      recording = (
+          contextlib.nullcontext if differentiable else tape.stop_recording
+      )
+      with recording():
+        outcome = self._imagine(start, terminal, is_valid, behavior_seed)
       losses = self._behavior.losses(outcome, _gather)
     for name, loss in (('actor', losses.actor), ('critic', losses.critic)):
       gradients[name] = tape.gradient(
