@@ -85,6 +85,7 @@ class Monitor:
         records.STEP: environment_steps,
         'train_steps': train_steps,
         'episodes': self._recorder.episodes,
+        'environment_restarts': self._recorder.restarts,
         'minutes': self.seconds() / 60,
         'mean_return_100': self._recorder.mean_return(_SHOWN_EPISODES),
         'mean_return_200': self._recorder.mean_return(episodes.RECENT),

@@ -117,6 +117,10 @@ def train(
     errors.RunError: `workdir` cannot be used, or the replay is too large.
     environments.UnknownTaskError: There is no such task.
     environments.UnsupportedSpecError: The agent cannot act in it.
+    environments.FaultyEnvironmentError: An environment raised, or broke its
+      specs. The run can go on from its last checkpoint.
+    environments.CrashedEnvironmentError: One of a pool crashed once more than
+      it is restarted. The same holds.
   """
   paths = workdir_lib.Workdir(workdir)
   paths.check(config)

@@ -69,10 +69,21 @@ class Trainer:
     self.train_steps = 0
 
   def collect(self) -> None:
-    """Takes `collect_steps` in each environment."""
-    self._time_step, self._policy_state = self._run_driver(
-        self._time_step, self._policy_state
-    )
+    """Takes `collect_steps` in each environment.
+
+    Raises:
+      environments.FaultyEnvironmentError: One raised, or broke its specs.
+      environments.CrashedEnvironmentError: One crashed once too often.
+    """
+    try:
+      self._time_step, self._policy_state = self._run_driver(
+          self._time_step, self._policy_state
+      )
+      return
+    except tf.errors.OpError:
+      if self._recorder.fault is None:
+        raise
+    raise self._recorder.fault
 
   def train_is_due(self) -> bool:
     """Returns whether the train ratio asks for another train step."""

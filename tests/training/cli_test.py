@@ -106,10 +106,10 @@ def test_a_part_of_a_model_size_is_refused_beside_it():
 
 def test_a_file_has_variants():
   """`:debug` behind the file is its debug run; any other is one sentence."""
-  config = _config(config=f'{_CONFIGS / "popgym.py"}:debug')
-  assert config.task == 'popgym/RepeatPreviousEasy'
+  config = _config(config=f'{_CONFIGS / "bsuite.py"}:debug')
+  assert config.task == 'bsuite/memory_len/0'
   assert config.agent == agent_config.R2IConfig.preset('debug')
-  message = _refusal(config=f'{_CONFIGS / "popgym.py"}:debgu')
+  message = _refusal(config=f'{_CONFIGS / "bsuite.py"}:debgu')
   assert message == (
       "there is no variant 'debgu' of this config: did you mean 'debug'?"
   )
