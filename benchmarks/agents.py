@@ -70,11 +70,12 @@ def run_setting(config: run_config.RunConfig) -> Setting:
   )
 
 
-def load_run(name: str) -> run_config.RunConfig:
+def load_run(name: str, *variant: str) -> run_config.RunConfig:
   """Returns the run that a file of configs/ describes.
 
   Args:
     name: Without folder and ending.
+    *variant: One of the file's variants, such as 'debug'; none for its own.
 
   Raises:
     errors.RunError: There is no such file.
@@ -85,7 +86,7 @@ def load_run(name: str) -> run_config.RunConfig:
     raise errors.RunError(
         f'configs/ has no {name!r}; it has {", ".join(known)}.'
     )
-  mapping = runpy.run_path(str(path))['get_config']().to_dict()
+  mapping = runpy.run_path(str(path))['get_config'](*variant).to_dict()
   return schema.from_mapping(run_config.RunConfig, mapping)
 
 

@@ -27,7 +27,7 @@ _PUBLISHED = {
 
 _DEBUG = {
     'steps': 5_000,
-    'train_ratio': 16.0,
+    **presets.DEBUG_IMAGES,
     'evaluation_episodes': 2,
 }
 

@@ -22,7 +22,11 @@ _PUBLISHED = {
     'agent.behavior.policy_input': 'hidden',
 }
 
-_DEBUG = {'steps': 20_000}
+_DEBUG = {
+    'steps': 20_000,
+    'parallel_environments': 8,
+    'evaluation_episodes': 100,
+}
 
 
 def get_config(variant: str = ''):

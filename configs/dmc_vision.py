@@ -24,7 +24,8 @@ _DEBUG = {
     'task': 'dmc/cartpole/balance',
     'steps': 5_000,  # Of which a pool draws about sixty a second.
     'environment_processes': True,
-    'train_ratio': 16.0,
+    **presets.DEBUG_IMAGES,
+    'agent.behavior.policy_input': 'output',
     'evaluation_episodes': 2,
 }
 

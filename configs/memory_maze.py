@@ -32,7 +32,7 @@ _PUBLISHED = {
 _DEBUG = {
     'steps': 4_000,  # Of which a pool draws about fifty a second.
     'environment_processes': True,
-    'train_ratio': 16.0,
+    **presets.DEBUG_IMAGES,
     'evaluation_episodes': 1,
 }
 

@@ -1,5 +1,6 @@
 """R2I as a TF-Agents agent: the wiring of world model and behaviour."""
 
+import contextlib
 from typing import Dict, Optional, Tuple
 
 import tensorflow as tf
@@ -20,6 +21,7 @@ from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import layout
 
 
 class R2IAgent(tf_agent.TFAgent):
@@ -57,9 +59,14 @@ class R2IAgent(tf_agent.TFAgent):
 
     Raises:
       UnsupportedSpecError: A spec is one that R2I cannot take.
+      schema.ConfigError: The observation cannot be encoded as `config` says.
     """
-    specs.check_specs(time_step_spec, action_spec)
     config = config or agent_config.R2IConfig()
+    specs.check_specs(
+        time_step_spec,
+        action_spec,
+        lambda path: layout.is_ignored(path, config.world_model),
+    )
     self._config = config
     self._seed = seed
     dtype = config.precision.value
@@ -244,7 +251,13 @@ class R2IAgent(tf_agent.TFAgent):
         persistent=True, watch_accessed_variables=False
     ) as tape:
       variables = self._watch(tape, 'actor', 'critic')
-      outcome = self._imagine(start, terminal, is_valid, behavior_seed)
+      # A gradient of the loop that nobody asks for is half of the tracing.
+      differentiable = self._behavior.actions.differentiable
+      recording = (
+          contextlib.nullcontext if differentiable else tape.stop_recording
+      )
+      with recording():
+        outcome = self._imagine(start, terminal, is_valid, behavior_seed)
       losses = self._behavior.losses(outcome, _gather)
     for name, loss in (('actor', losses.actor), ('critic', losses.critic)):
       gradients[name] = tape.gradient(

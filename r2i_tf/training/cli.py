@@ -157,10 +157,12 @@ def _guarded(function: Callable[[Sequence[str]], Any], argv: Sequence[str]):
     sys.exit(130)
   except (errors.RunError, schema.ConfigError) as error:
     message = str(error)
-  except (ValueError, ImportError) as error:
+  except (ValueError, ImportError, RuntimeError) as error:
     from r2i_tf import environments
 
     kinds = (
+        environments.CrashedEnvironmentError,
+        environments.FaultyEnvironmentError,
         environments.MissingSuiteError,
         environments.UnknownTaskError,
         environments.UnsupportedSpecError,
@@ -168,6 +170,9 @@ def _guarded(function: Callable[[Sequence[str]], Any], argv: Sequence[str]):
     if not isinstance(error, kinds):
       raise
     message = str(error)
+    if isinstance(error, environments.CrashedEnvironmentError):
+      # With the traceback of its process, which nobody else can show.
+      message = f'{message}{error.__cause__ or ""}'
   print(f'error: {message}', file=sys.stderr)
   sys.exit(_EXIT_CODE)
 

@@ -7,7 +7,7 @@ a graph operation nor a read from the device.
 
 import collections
 import dataclasses
-from typing import Any, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional
 
 import numpy as np
 from tf_agents.environments import py_environment
@@ -35,6 +35,12 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
 
   A step that only starts the next episode is a boundary, not a transition, and
   is not counted.
+
+  Attributes:
+    environment_steps: Transitions of all environments.
+    episodes: Episodes that have finished.
+    fault: What the environments raised last; None before. The driver, a
+      TensorFlow function, passes on no more of an exception than its text.
   """
 
   def __init__(self, environment: py_environment.PyEnvironment):
@@ -46,16 +52,18 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     super().__init__(environment)
     self.environment_steps = 0
     self.episodes = 0
+    self.fault: Optional[Exception] = None
+    self._earlier_restarts = 0
     self._running = np.zeros([environment.batch_size], np.float64)
     self._recent = collections.deque(maxlen=RECENT)
     self._pending = []
 
   def _reset(self) -> ts.TimeStep:
     self._running[:] = 0.0
-    return super()._reset()
+    return self._called(super()._reset)
 
   def _step(self, action: Any) -> ts.TimeStep:
-    time_step = super()._step(action)
+    time_step = self._called(super()._step, action)
     kinds = time_step.step_type
     first = kinds == ts.StepType.FIRST
     self._running = np.where(first, 0.0, self._running + time_step.reward)
@@ -66,6 +74,11 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
       self._recent.append(total)
       self._pending.append(Episode(self.environment_steps, total))
     return time_step
+
+  @property
+  def restarts(self) -> int:
+    """How many crashes a pool of processes has survived, over all starts."""
+    return self._earlier_restarts + getattr(self._env, 'restarts', 0)
 
   def mean_return(self, episodes: int) -> Optional[float]:
     """Returns the mean of the last `episodes` returns, None before the first.
@@ -87,6 +100,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
         'environment_steps': self.environment_steps,
         'episodes': self.episodes,
         'recent_returns': list(self._recent),
+        'restarts': self.restarts,
     }
 
   def restore(self, state: Mapping[str, Any]) -> None:
@@ -94,4 +108,12 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.environment_steps = state['environment_steps']
     self.episodes = state['episodes']
     self._recent = collections.deque(state['recent_returns'], maxlen=RECENT)
+    self._earlier_restarts = state.get('restarts', 0)
     self._pending = []
+
+  def _called(self, function: Callable[..., ts.TimeStep], *arguments: Any):
+    try:
+      return function(*arguments)
+    except Exception as error:
+      self.fault = error
+      raise

@@ -69,14 +69,39 @@ _DEBUG = {
     'agent': agent_config.R2IConfig.preset('debug'),
     'parallel_environments': 4,
     'environment_processes': False,
-    'prefill': 1_024,
-    'train_ratio': 32.0,
+    'prefill': 2_048,
+    'train_ratio': 64.0,
     'replay': run_config.ReplayConfig(
-        capacity=100_000, batch_size=8, sequence_length=64
+        capacity=100_000, batch_size=16, sequence_length=64
     ),
     'evaluation_episodes': 10,
 }
 _DEBUG_NAME = 'debug'
+
+# What moves shows in every frame: nothing has to be kept for long, and values,
+# sums of many rewards, have a long way to go (docs/learning.md).
+DEBUG_MOVING = {
+    'agent.world_model.sequence_model.min_step': 0.01,
+    'agent.world_model.sequence_model.max_step': 0.5,
+    'agent.world_model_optimizer.learning_rate': 1e-3,
+    'agent.ssm_learning_rate': 1e-3,
+    'agent.critic_optimizer.learning_rate': 1e-3,
+}
+# What is seen, and so shared by the domains of images.
+DEBUG_IMAGES = {
+    **DEBUG_MOVING,
+    'train_ratio': 32.0,
+    'replay.batch_size': 8,
+    'replay.sequence_length': 32,
+    'replay.capacity': 20_000,
+    'agent.world_model.latent.groups': 8,
+    'agent.world_model.latent.classes': 8,
+    'agent.world_model.cnn_depth': 8,
+    'agent.world_model_optimizer.learning_rate': 2e-3,
+    'agent.ssm_learning_rate': 2e-3,
+    'agent.behavior.horizon': 10,
+    'agent.behavior.entropy_scale': 3e-3,
+}
 
 
 def heads(layers: int, units: int) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 One JSON object a line, in the order of environment steps:
 
   environment_steps, train_steps, episodes, minutes    counts since the start
+  environment_restarts                                  the same, after crashes
   mean_return_100, mean_return_200                      of the last episodes
   environment_steps_per_second, train_steps_per_second  since the last record
   episode_steps, episode_returns                        one entry for each

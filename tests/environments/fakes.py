@@ -142,3 +142,43 @@ class CannotStart(Fragile):
 
   def __init__(self, seed=0):
     raise ZeroDivisionError('not made')
+
+
+class Room(dm_env.Environment):
+  """Episodes of five steps; one fault after so many steps over all episodes."""
+
+  def __init__(self, fault=None, at=0):
+    self._fault, self._at = fault, at
+    self._total, self._left = 0, 0
+
+  def reset(self):
+    self._left = 5
+    if self._fault == 'reset' and self._total >= self._at:
+      raise ZeroDivisionError('no second life')
+    return dm_env.restart(np.zeros([2], np.float32))
+
+  def step(self, action):
+    del action
+    self._total += 1
+    self._left -= 1
+    reward, observation = 1.0, np.zeros([2], np.float32)
+    if self._total == self._at:
+      if self._fault == 'raise':
+        raise ZeroDivisionError('the floor is lava')
+      if self._fault == 'reward':
+        reward = float('nan')
+      if self._fault == 'observation':
+        observation[1] = np.nan
+      if self._fault == 'shape':
+        observation = observation[:1]
+      if self._fault == 'dtype':
+        observation = observation.astype(np.float64)
+    if self._left:
+      return dm_env.transition(reward, observation)
+    return dm_env.termination(reward, observation)
+
+  def observation_spec(self):
+    return specs.Array([2], np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(2, np.int32)

@@ -49,6 +49,7 @@ def test_every_kind_of_field_can_be_set():
       '--config.agent.world_model.sequence_model.learned_initial_state=false',
       '--config.agent.world_model.sequence_model.kind=gru',
       '--config.agent.behavior.starts_per_sequence=None',
+      '--config.agent.world_model.vector_keys=camera/(left|right)',
       task='bsuite/memory_len/5',
   )
   assert config.steps == 2_000_000 and isinstance(config.steps, int)
@@ -64,6 +65,7 @@ def test_every_kind_of_field_can_be_set():
   model = config.agent.world_model.sequence_model
   assert model.kind.value == 'gru' and model.learned_initial_state is False
   assert config.agent.behavior.starts_per_sequence is None
+  assert config.agent.world_model.vector_keys == 'camera/(left|right)'
   assert config.task == 'bsuite/memory_len/5'
 
 
@@ -104,10 +106,10 @@ def test_a_part_of_a_model_size_is_refused_beside_it():
 
 def test_a_file_has_variants():
   """`:debug` behind the file is its debug run; any other is one sentence."""
-  config = _config(config=f'{_CONFIGS / "popgym.py"}:debug')
-  assert config.task == 'popgym/RepeatPreviousEasy'
+  config = _config(config=f'{_CONFIGS / "bsuite.py"}:debug')
+  assert config.task == 'bsuite/memory_len/0'
   assert config.agent == agent_config.R2IConfig.preset('debug')
-  message = _refusal(config=f'{_CONFIGS / "popgym.py"}:debgu')
+  message = _refusal(config=f'{_CONFIGS / "bsuite.py"}:debgu')
   assert message == (
       "there is no variant 'debgu' of this config: did you mean 'debug'?"
   )
