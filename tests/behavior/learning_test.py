@@ -30,19 +30,17 @@ def _push(action):
 
 def _rollout(behavior, point, seed):
   """A point on a line; the reward is minus its squared distance from 0."""
-  points, actions = [], []
-  for t in range(_HORIZON + 1):
-    action = behavior.act(tf.stop_gradient(point), [seed, t])
-    points.append(point)
+  points, actions = [point], []
+  for t in range(_HORIZON):
+    action = behavior.act(tf.stop_gradient(points[-1]), [seed, t])
+    points.append(points[-1] + _push(action))
     actions.append(action)
-    point = point + _push(action)
-  features = tf.stack(points)
-  reward = -tf.square(features[..., 0])
   return Outcome(
-      features=features,
+      features=tf.stack(points[:-1]),
+      last_features=points[-1],
       action=tf.stack(actions),
-      reward=reward,
-      continuation=tf.ones_like(reward),
+      reward=-tf.square(tf.stack(points[1:])[..., 0]),
+      continuation=tf.ones([_HORIZON + 1, _STARTS]),
       is_valid=tf.ones([_STARTS], tf.bool),
   )
 
