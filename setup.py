@@ -10,6 +10,7 @@ INSTALL_REQUIRES = [
     'matplotlib',
     'ml-collections',
     'numpy<2',
+    'psutil',
     # TensorBoard 2.15 imports pkg_resources, which setuptools 82 dropped.
     'setuptools<82',
     'tensorflow-probability==0.23.0',

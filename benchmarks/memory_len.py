@@ -16,7 +16,6 @@ it. That is done here, from outside; the product has no such option.
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import runpy
 import subprocess
@@ -24,12 +23,11 @@ import sys
 from unittest import mock
 
 from absl import flags
-from matplotlib import figure
 import numpy as np
 
+from benchmarks import curves
 from benchmarks import tables
 from r2i_tf.training import cli
-from r2i_tf.visualization import learning_curve
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _SETTINGS = flags.DEFINE_list('settings', ['9', '22'], 'Of memory_len, from 0.')
@@ -40,8 +38,6 @@ _RUNS = flags.DEFINE_string('runs', 'runs/memory_len', 'Where the runs lie.')
 _ONE = flags.DEFINE_string('one', None, 'Internal: train this one run.')
 
 _SOLVED = 0.9  # A mean return of 0.9 is 95% correct.
-_FIRST = 50  # A mean over fewer episodes is no point of a curve.
-_POINTS = 200  # Of a curve in the JSON file.
 
 
 def main(_) -> None:
@@ -118,43 +114,16 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
   rows = []
   for path in sorted(runs.glob('*/metrics.jsonl')):
     setting, seed, cut = _parse_name(path.parent.name)
-    curve = learning_curve.read_curve(path)
-    if len(curve.minutes) <= _FIRST:
-      continue  # It has only begun.
-    filled = np.arange(len(curve.mean_returns)) >= learning_curve.WINDOW - 1
-    solved = np.flatnonzero(filled & (curve.mean_returns >= _SOLVED))
-    at = solved[0] if len(solved) else None
-    keep = np.unique(
-        np.linspace(_FIRST, len(curve.minutes) - 1, _POINTS).astype(int)
-    )
-    reached = at is not None
-    rows.append(
-        {
-            'memory_length': sweep.SETTINGS[setting]['memory_length'],
-            'seed': seed,
-            'cut': cut,
-            'last': _number(curve.mean_returns[-1]),
-            'solved_minutes': _number(curve.minutes[at]) if reached else None,
-            'solved_steps': int(curve.environment_steps[at])
-            if reached
-            else None,
-            'minutes': [_number(x) for x in curve.minutes[keep]],
-            'steps': [int(x) for x in curve.environment_steps[keep]],
-            'mean_return': [_number(x) for x in curve.mean_returns[keep]],
-        }
-    )
+    curve = curves.read(path, _SOLVED)
+    if curve is None:
+      continue
+    length = sweep.SETTINGS[setting]['memory_length']
+    rows.append({'memory_length': length, 'seed': seed, 'cut': cut, **curve})
   rows.sort(key=lambda row: (row['cut'], row['memory_length'], row['seed']))
-  docs.mkdir(exist_ok=True)
-  (docs / 'memory_len.json').write_text(
-      '[\n' + ',\n'.join(json.dumps(row) for row in rows) + '\n]\n'
-  )
+  curves.write(rows, docs / 'memory_len.json')
   tables.insert(docs / 'learning.md', 'memory_len', _table(rows))
   _plot(rows, docs / 'memory_len.png')
   print(_table(rows))
-
-
-def _number(x) -> float:
-  return round(float(x), 3)
 
 
 def _table(rows) -> str:
@@ -163,43 +132,29 @@ def _table(rows) -> str:
       '|---|---|---|---|---|---|',
   ]
   for row in rows:
-    minutes, steps = row['solved_minutes'], row['solved_steps']
     lines.append(
         f'| {row["memory_length"]} | {"cut" if row["cut"] else "whole"} |'
-        f' {row["seed"]} |'
-        f' {"not reached" if minutes is None else f"{minutes:.1f} min"} |'
-        f' {"" if steps is None else f"{steps:,}"} |'
-        f' {50 * (row["last"] + 1):.1f}% |'
+        f' {row["seed"]} |{curves.reached(row)} {50 * (row["last"] + 1):.1f}% |'
     )
   return '\n'.join(lines) + '\n'
 
 
 def _plot(rows, output: pathlib.Path) -> None:
   kinds = sorted({(row['cut'], row['memory_length']) for row in rows})
-  picture = figure.Figure(figsize=(10, 4.5), layout='constrained')
-  axes = picture.subplots(1, 2, sharey=True)
+  picture = curves.Picture(
+      'BSuite memory_len: the quickstart, one line for each seed',
+      'correct, of the last 200 episodes (%)',
+  )
   for index, (cut, length) in enumerate(kinds):
     label = f'length {length}' + (', memory cut' if cut else '')
-    color = '0.5' if cut else f'C{index}'
     for row in rows:
       if (row['cut'], row['memory_length']) != (cut, length):
         continue
       correct = 50 * (np.array(row['mean_return']) + 1)
-      for axis, key in zip(axes, ('minutes', 'steps')):
-        axis.plot(row[key], correct, color=color, label=label, linewidth=1.2)
+      picture.curve(row, correct, '0.5' if cut else f'C{index}', label)
       label = None  # One entry of the legend for all seeds.
-  axes[0].set_xlabel('wall time on two cores (minutes)')
-  axes[1].set_xlabel('environment steps')
-  axes[1].ticklabel_format(axis='x', scilimits=(-3, 6))
-  axes[0].set_ylabel('correct, of the last 200 episodes (%)')
-  for axis in axes:
-    axis.axhline(95, color='0.8', linestyle='--', linewidth=1)
-    axis.set_ylim(20, 102)
-    axis.grid(alpha=0.3)
-    axis.spines[['top', 'right']].set_visible(False)
-  axes[1].legend(loc='lower right')
-  picture.suptitle('BSuite memory_len: the quickstart, one line for each seed')
-  picture.savefig(output, dpi=110)
+  picture.level(95, '--', None)
+  picture.save(output, 20, 102)
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ How a run is conducted (task, replay, checkpoints) is
 
 import dataclasses
 import enum
+import re
 from typing import Any, Dict, Optional
 
 from r2i_tf import schema
@@ -145,6 +146,12 @@ class WorldModelConfig:
     reward_head: The MLP of the reward.
     continuation_head: The MLP of the continuation.
     cnn_depth: Channels of the first convolution of images; doubles downwards.
+    image_keys: A regular expression; the keys of the observation that it
+      matches, as a whole, are images. A key is the path to a part, such as
+      'camera/left', or 'observation' where there is but one. None: images are
+      what has their shape, uint8 [height, width, channels].
+    vector_keys: The same for vectors; None: all that is no image.
+    ignored_keys: The same for what the model does not see; None: nothing.
     dynamics_scale: Weight of KL[sg(q) || p].
     representation_scale: Weight of KL[q || sg(p)].
     free_nats: What each of the two KL costs at least.
@@ -158,6 +165,9 @@ class WorldModelConfig:
   reward_head: MLPConfig = MLPConfig()
   continuation_head: MLPConfig = MLPConfig()
   cnn_depth: int = 32
+  image_keys: Optional[str] = None
+  vector_keys: Optional[str] = None
+  ignored_keys: Optional[str] = None
   dynamics_scale: float = 0.5
   representation_scale: float = 0.1
   free_nats: float = 1.0
@@ -169,6 +179,14 @@ class WorldModelConfig:
         self.bins >= 3 and self.bins % 2 == 1,
         f'world_model.bins is {self.bins}, but it must be odd and at least 3.',
     )
+    for name in ('image_keys', 'vector_keys', 'ignored_keys'):
+      try:
+        re.compile(getattr(self, name) or '')
+      except re.error as error:
+        raise schema.ConfigError(
+            f'world_model.{name} is {getattr(self, name)!r}, which is no'
+            f' regular expression: {error}.'
+        ) from None
 
 
 @dataclasses.dataclass(frozen=True)

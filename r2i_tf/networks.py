@@ -4,7 +4,7 @@ Every layer is a Keras layer; parameters are float32, products are done in the
 layer's compute dtype, and what leaves a network is float32.
 """
 
-from typing import List, Union
+from typing import List, Sequence, Union
 
 import tensorflow as tf
 
@@ -30,6 +30,26 @@ def normalized_activation(dtype: DType) -> List[tf.keras.layers.Layer]:
       tf.keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, dtype=dtype),
       tf.keras.layers.Activation(tf.nn.silu, dtype=dtype),
   ]
+
+
+def with_batch_of(
+    other: tf.Tensor, event_rank: int, x: tf.Tensor, shape: Sequence[int]
+) -> tf.Tensor:
+  """Reshapes `x` to the batch axes of another tensor, with others behind them.
+
+  Args:
+    other: The one with the batch axes, in front.
+    event_rank: How many axes of it are no batch axes.
+    x: What is reshaped.
+    shape: The axes behind the batch axes.
+
+  Returns:
+    `x` as [..., *shape], its shape known where that of `other` is.
+  """
+  batch_rank = other.shape.rank - event_rank
+  result = tf.reshape(x, tf.concat([tf.shape(other)[:batch_rank], shape], 0))
+  result.set_shape([*other.shape[:batch_rank], *shape])
+  return result
 
 
 class MLP(tf.keras.layers.Layer):
@@ -60,9 +80,7 @@ class MLP(tf.keras.layers.Layer):
     flat = tf.reshape(x, [-1, x.shape[-1]])
     for layer in self._stack:
       flat = layer(flat)
-    result = tf.reshape(flat, tf.concat([tf.shape(x)[:-1], flat.shape[1:]], 0))
-    result.set_shape([*x.shape[:-1], flat.shape[-1]])
-    return result
+    return with_batch_of(x, 1, flat, flat.shape[1:])
 
 
 def linear(

@@ -21,6 +21,7 @@ from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import layout
 
 
 class R2IAgent(tf_agent.TFAgent):
@@ -58,9 +59,14 @@ class R2IAgent(tf_agent.TFAgent):
 
     Raises:
       UnsupportedSpecError: A spec is one that R2I cannot take.
+      schema.ConfigError: The observation cannot be encoded as `config` says.
     """
-    specs.check_specs(time_step_spec, action_spec)
     config = config or agent_config.R2IConfig()
+    specs.check_specs(
+        time_step_spec,
+        action_spec,
+        lambda path: layout.is_ignored(path, config.world_model),
+    )
     self._config = config
     self._seed = seed
     dtype = config.precision.value

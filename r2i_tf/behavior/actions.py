@@ -168,11 +168,15 @@ class ContinuousActions:
     return tfd.Independent(tfd.Normal(mean, stddev), self._spec.shape.rank)
 
   def flatten(self, sample: tf.Tensor) -> tf.Tensor:
-    """Returns a sample of `distribution` as an encoded action: itself."""
-    return sample
+    """Returns a sample of `distribution` as an encoded action [..., A].
+
+    Clipped as `encode` clips: the normal reaches beyond the bounds, and of
+    actions there the world model has seen none.
+    """
+    return tf.clip_by_value(sample, -1.0, 1.0)
 
   def unflatten(self, action: tf.Tensor) -> tf.Tensor:
-    """Inverse of `flatten`."""
+    """Inverse of `flatten` within the bounds."""
     return action
 
 

@@ -23,6 +23,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.loader import load
   from r2i_tf.environments.loader import load_batch
   from r2i_tf.environments.options import AtariOptions
+  from r2i_tf.environments.options import BsuiteOptions
   from r2i_tf.environments.options import DmcObservations
   from r2i_tf.environments.options import DmcOptions
   from r2i_tf.environments.options import GymnasiumOptions
@@ -36,6 +37,7 @@ if typing.TYPE_CHECKING:
 
 _MODULE_OF = {
     'AtariOptions': 'options',
+    'BsuiteOptions': 'options',
     'CrashedEnvironmentError': 'errors',
     'DmcObservations': 'options',
     'DmcOptions': 'options',
@@ -58,6 +60,7 @@ _MODULE_OF = {
 
 __all__ = [
     'AtariOptions',
+    'BsuiteOptions',
     'CrashedEnvironmentError',
     'DmcObservations',
     'DmcOptions',

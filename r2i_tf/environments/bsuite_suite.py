@@ -20,7 +20,10 @@ from bsuite import sweep
 from bsuite.environments import deep_sea
 import dm_env
 
+from r2i_tf import schema
 from r2i_tf.environments import errors
+from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import wrappers
 
 
 def tasks() -> List[str]:
@@ -28,7 +31,11 @@ def tasks() -> List[str]:
   return list(sweep.SWEEP)
 
 
-def make(name: str, seed: int) -> dm_env.Environment:
+def make(
+    name: str,
+    seed: int,
+    options: options_lib.BsuiteOptions,
+) -> dm_env.Environment:
   """Makes the environment of one setting of one experiment.
 
   Args:
@@ -38,6 +45,7 @@ def make(name: str, seed: int) -> dm_env.Environment:
       draws its action mapping and bandit its rewards) belongs to the setting.
       bandit, bandit_scale, deep_sea and discounting_chain have no other
       randomness, so there the seed changes nothing.
+    options: How its observations are shown.
 
   Returns:
     The environment.
@@ -45,8 +53,16 @@ def make(name: str, seed: int) -> dm_env.Environment:
   Raises:
     UnknownTaskError: BSuite has no such experiment or setting.
     MissingSuiteError: The data set of the mnist experiments is not there.
+    schema.ConfigError: The observations cannot be drawn as asked for.
   """
   _check(name)
+  environment = _make(name, seed)
+  if options.image_size is None:
+    return environment
+  return _drawn(environment, name, options.image_size)
+
+
+def _make(name: str, seed: int) -> dm_env.Environment:
   experiment = name.split(sweep.SEPARATOR)[0]
   arguments = dict(sweep.SETTINGS[name])
   if experiment == 'deep_sea_stochastic':
@@ -68,6 +84,28 @@ def _deep_sea_stochastic(
 ) -> dm_env.Environment:
   """Makes stochastic Deep Sea, whose BSuite loader leaves the wind unseeded."""
   return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
+
+
+def _drawn(
+    environment: dm_env.Environment, name: str, size: int
+) -> dm_env.Environment:
+  """Returns an environment that shows its board as an image."""
+  spec = environment.observation_spec()
+  # BSuite leaves some of its boards without bounds: the sizes tell them apart
+  # from its vectors, which are rows of one.
+  schema.require(
+      len(spec.shape) == 2 and min(spec.shape) > 1,
+      f'bsuite.image_size is {size}, but the observations of bsuite/{name} have'
+      f' the shape {list(spec.shape)} and are no board to draw: set'
+      ' bsuite.image_size to None.',
+  )
+  schema.require(
+      size >= max(spec.shape),
+      f'bsuite.image_size is {size}, but the board of bsuite/{name} has'
+      f' {spec.shape[0]} x {spec.shape[1]} fields: set bsuite.image_size to at'
+      f' least {max(spec.shape)}.',
+  )
+  return wrappers.DrawnBoard(environment, size)
 
 
 def _check(name: str) -> None:

@@ -1,7 +1,7 @@
 """How the tasks of a suite are set up: one frozen dataclass for each suite.
 
 The defaults are those of the paper (arXiv 2403.04253), which has them from
-DreamerV3. BSuite and Memory Maze leave nothing to choose.
+DreamerV3. Memory Maze leaves nothing to choose.
 """
 
 import dataclasses
@@ -17,6 +17,23 @@ def _require_positive(suite: str, options: Any, *names: str) -> None:
     schema.require(
         value > 0, f'{suite}.{name} is {value}, but it must be positive.'
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class BsuiteOptions:
+  """Of the tasks `bsuite/<experiment>/<setting>`.
+
+  Attributes:
+    image_size: Draws a board of numbers in [0, 1] (catch, deep_sea) as a gray
+      image of this height and width: a small task for an agent that learns from
+      images. None leaves observations as they are.
+  """
+
+  image_size: Optional[int] = None
+
+  def __post_init__(self):
+    if self.image_size is not None:
+      _require_positive('bsuite', self, 'image_size')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,12 +146,14 @@ class SuiteOptions:
   """The options of every suite; a task takes those of its own.
 
   Attributes:
+    bsuite: Of `bsuite/<experiment>/<setting>`.
     atari: Of `atari/<game>`.
     dmc: Of `dmc/<domain>/<task>`.
     popgym: Of `popgym/<Name>`.
     gymnasium: Of `gymnasium/<id>`.
   """
 
+  bsuite: BsuiteOptions = BsuiteOptions()
   atari: AtariOptions = AtariOptions()
   dmc: DmcOptions = DmcOptions()
   popgym: PopgymOptions = PopgymOptions()
@@ -165,6 +184,7 @@ class PoolOptions:
 
 Options = Union[
     SuiteOptions,
+    BsuiteOptions,
     AtariOptions,
     DmcOptions,
     PopgymOptions,

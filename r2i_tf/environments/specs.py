@@ -4,7 +4,7 @@ The agent calls this once, at construction: what it accepts, every encoder,
 decoder and action head of the project can take.
 """
 
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,11 @@ _MAX_CHOICES = 2**31 - 1
 _SPEC_TYPES = (array_spec.ArraySpec, tf.TensorSpec)
 
 
-def check_specs(time_step_spec: ts.TimeStep, action_spec: Any) -> None:
+def check_specs(
+    time_step_spec: ts.TimeStep,
+    action_spec: Any,
+    is_ignored: Callable[[tuple], bool] = lambda path: False,
+) -> None:
   """Checks that R2I can learn from, and act in, an environment.
 
   Accepted are: nested observations of numbers (or booleans) up to rank 2 and of
@@ -33,6 +37,8 @@ def check_specs(time_step_spec: ts.TimeStep, action_spec: Any) -> None:
     time_step_spec: The environment's `TimeStep` of array or tensor specs,
       without a batch dimension.
     action_spec: The environment's action spec.
+    is_ignored: Whether the agent does not look at the part of the observation
+      that a path leads to, which then may be anything.
 
   Raises:
     UnsupportedSpecError: Anything else; the sentence names the part.
@@ -41,7 +47,8 @@ def check_specs(time_step_spec: ts.TimeStep, action_spec: Any) -> None:
   if not observations:
     raise errors.UnsupportedSpecError('the observation holds no spec at all.')
   for path, spec in observations:
-    _check_observation(_name('observation', path), spec)
+    if not is_ignored(path):
+      _check_observation(_name('observation', path), spec)
   _check_action(action_spec)
   _check_reward(time_step_spec.reward)
 

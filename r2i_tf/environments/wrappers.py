@@ -105,6 +105,38 @@ class NormalizedActions(Wrapper):
     return self._spec
 
 
+class DrawnBoard(Wrapper):
+  """Shows a board of numbers in [0, 1] as a gray image, enlarged.
+
+  A pixel is the field that its place falls on (nearest neighbour).
+  """
+
+  def __init__(self, environment: dm_env.Environment, size: int):
+    """Wraps an environment; the image is of `size` by `size` pixels."""
+    super().__init__(environment)
+    rows, columns = environment.observation_spec().shape
+    place = np.arange(size)
+    self._fields = np.ix_(place * rows // size, place * columns // size)
+    self._spec = specs.BoundedArray([size, size, 1], np.uint8, 0, 255)
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode."""
+    return self._drawn(self._environment.reset())
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step."""
+    return self._drawn(self._environment.step(action))
+
+  def observation_spec(self) -> specs.BoundedArray:
+    """Returns the spec of an image, uint8 [size, size, 1]."""
+    return self._spec
+
+  def _drawn(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
+    image = np.rint(255 * time_step.observation[self._fields])
+    image = image.astype(np.uint8)[..., np.newaxis]
+    return time_step._replace(observation=image)
+
+
 def normalized(environment: dm_env.Environment) -> dm_env.Environment:
   """Returns `environment` with actions in [-1, 1] if they are continuous.
 

@@ -5,13 +5,15 @@ its final place and renamed once it is whole:
 
   checkpoints/000000012000/
     variables.index, variables.data-...   TensorFlow's, with checksums
+    replay-...npz, replay.json            see `replay_files`
     manifest.json                         the counters, the sizes of the files
 """
 
 import json
 import pathlib
 import shutil
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Protocol, Sequence
+import zipfile
 
 import tensorflow as tf
 
@@ -29,19 +31,39 @@ _READ_ERRORS = (
     OSError,
     ValueError,
     KeyError,
+    EOFError,
+    zipfile.BadZipFile,
     AssertionError,
     RuntimeError,
 )
 
 
+class Part(Protocol):
+  """What writes and reads files of its own, in a checkpoint's directory."""
+
+  def write(
+      self, directory: pathlib.Path, earlier: Optional[pathlib.Path]
+  ) -> None:
+    """Writes its files; may link to those of `earlier`, an old checkpoint."""
+
+  def read(self, directory: pathlib.Path) -> None:
+    """Reads its files back, or raises one of `_READ_ERRORS`."""
+
+
 class CheckpointStore:
-  """Saves and restores TensorFlow objects together with plain counters."""
+  """Saves and restores TensorFlow objects together with plain counters.
+
+  A part may share files with an earlier checkpoint, as links. That is the last
+  but one, never the last: the two that are kept have no file in common, and one
+  damaged file costs one of them.
+  """
 
   def __init__(
       self,
       directory: pathlib.Path,
       trackables: Mapping[str, Any],
       report: Callable[[str], None],
+      parts: Sequence[Part] = (),
   ):
     """Opens a store; touches no file.
 
@@ -49,10 +71,12 @@ class CheckpointStore:
       directory: Where the checkpoints are; made by the first `save`.
       trackables: Names to TensorFlow objects whose variables all exist.
       report: Takes one line for the user about what was found damaged.
+      parts: What is not saved by TensorFlow.
     """
     self._directory = directory
     self._checkpoint = tf.train.Checkpoint(**trackables)
     self._report = report
+    self._parts = parts
 
   def save(self, step: int, state: Mapping[str, Any]) -> None:
     """Writes a checkpoint; only then removes those older than the last two.
@@ -73,6 +97,10 @@ class CheckpointStore:
       shutil.rmtree(unfinished, ignore_errors=True)
       unfinished.mkdir()
       self._checkpoint.write(str(unfinished / _PREFIX))
+      kept = checkpoints_in(self._directory)
+      earlier = kept[-2] if len(kept) > 1 else None
+      for part in self._parts:
+        part.write(unfinished, earlier)
       sizes = {file.name: file.stat().st_size for file in unfinished.iterdir()}
       manifest = {'state': state, 'sizes': sizes}
       files.write_json(unfinished / _MANIFEST, manifest)
@@ -129,6 +157,8 @@ class CheckpointStore:
         raise ValueError(f'{name} has {found} bytes of {size}')
     status = self._checkpoint.read(str(path / _PREFIX))
     status.assert_existing_objects_matched().expect_partial()
+    for part in self._parts:
+      part.read(path)
     return manifest['state']
 
   def _prune(self) -> None:

@@ -22,12 +22,10 @@ class Monitor:
       self,
       config: run_config.RunConfig,
       recorder: episodes.EpisodeRecorder,
-      trainer: trainer_lib.Trainer,
   ):
     """Starts the display; opens no file before `start`."""
     self._config = config
     self._recorder = recorder
-    self._trainer = trainer
     self._progress = progress.Progress(config.steps)
     self._metrics: Optional[metrics.MetricsWriter] = None
     self._earlier_seconds = 0.0
@@ -41,13 +39,20 @@ class Monitor:
     """Returns what `restore` needs, as plain values."""
     return {'seconds': self.seconds()}
 
-  def start(self, record: pathlib.Path, tensorboard: pathlib.Path) -> None:
+  def start(
+      self,
+      trainer: trainer_lib.Trainer,
+      record: pathlib.Path,
+      tensorboard: pathlib.Path,
+  ) -> None:
     """Starts the clocks and opens the files, from the trainer's step on.
 
     Args:
+      trainer: What is watched.
       record: The JSON Lines file.
       tensorboard: The directory of the TensorBoard events.
     """
+    self._trainer = trainer
     first_step, _ = self._recorded_counts = self._counts()
     self._metrics = metrics.MetricsWriter(record, tensorboard, first_step)
     self._started = time.monotonic()

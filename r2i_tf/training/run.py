@@ -25,6 +25,7 @@ from r2i_tf.training import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
+from r2i_tf.training import memory
 from r2i_tf.training import monitor
 from r2i_tf.training import quiet
 from r2i_tf.training import run_config
@@ -113,7 +114,7 @@ def train(
     The summary; everything else is under `workdir`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used.
+    errors.RunError: `workdir` cannot be used, or the replay is too large.
     environments.UnknownTaskError: There is no such task.
     environments.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -161,16 +162,22 @@ class _Run:
         config,
         tf.Variable(0, dtype=tf.int64, trainable=False, name='train_step'),
     )
+    self._monitor = monitor.Monitor(config, self._recorder)
+    self._monitor.note(
+        memory.check_replay(self._agent.collect_data_spec, config)
+    )
     self._trainer = trainer.Trainer(
         config, environment, self._recorder, self._agent
     )
     paths.create(config)
-    self._monitor = monitor.Monitor(config, self._recorder, self._trainer)
     self._store = checkpoints.CheckpointStore(
-        paths.checkpoints, self._trainer.trackables(), self._monitor.note
+        paths.checkpoints,
+        self._trainer.trackables(),
+        self._monitor.note,
+        [self._trainer.replay_files()],
     )
     self._restore()
-    self._monitor.start(paths.metrics, paths.tensorboard)
+    self._monitor.start(self._trainer, paths.metrics, paths.tensorboard)
     self._saved = time.monotonic()
     self._compiled = False
 

@@ -16,6 +16,7 @@ from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.utils import common
 
 from r2i_tf.training import episodes
+from r2i_tf.training import replay_files
 from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 
@@ -108,8 +109,13 @@ class Trainer:
     return {
         'agent': self._agent,
         'train_step': self._agent.train_step_counter,
-        'replay': self._replay,
     }
+
+  def replay_files(self) -> replay_files.ReplayFiles:
+    """Returns what a checkpoint holds of the replay, as files of its own."""
+    return replay_files.ReplayFiles(
+        self._replay, self._config.parallel_environments
+    )
 
   def state(self) -> Mapping[str, Any]:
     """Returns the counters of a checkpoint, as plain values."""

@@ -87,6 +87,14 @@ class S3MSequenceModel(SequenceModel):
     self._state_shape = [config.layers, 2, config.state_size]
     self.hidden_size = math.prod(self._state_shape)
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    # What enters the stack at a first step, where inputs are zeros. They would
+    # stay zeros through the whole stack of a new model, and a LayerNorm of
+    # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer.
+    self._first_input = self.add_weight(
+        name='first_input',
+        shape=[config.width],
+        initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+    )
     self._stack = ssm.S3MStack(
         layers=config.layers,
         width=config.width,
@@ -120,13 +128,13 @@ class S3MSequenceModel(SequenceModel):
 
   def step(self, inputs, hidden, is_first, prepared=None):
     """See `SequenceModel.step`."""
-    u = self._input(inputs)
+    u = self._stack_input(inputs, is_first)
     y, state = self._stack.step(u, self._state(hidden), is_first, prepared)
     return tf.cast(self._output(y), tf.float32), self._flat(state)
 
   def call(self, inputs, hidden, is_first):
     """See `SequenceModel.call`."""
-    u = self._input(inputs)
+    u = self._stack_input(inputs, is_first)
     y, states = self._stack(u, self._state(hidden), is_first)
     return tf.cast(self._output(y), tf.float32), self._flat(states)
 
@@ -140,6 +148,11 @@ class S3MSequenceModel(SequenceModel):
     )
     flat.set_shape([*batch, self.hidden_size])
     return flat
+
+  def _stack_input(self, inputs, is_first):
+    u = self._input(inputs)
+    first = tf.cast(self._first_input, u.dtype)
+    return tf.where(is_first[..., tf.newaxis], first, u)
 
 
 class GRUSequenceModel(SequenceModel):

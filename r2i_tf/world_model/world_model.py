@@ -19,6 +19,7 @@ import tensorflow_probability as tfp
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
+from r2i_tf.world_model import layout as layout_lib
 from r2i_tf.world_model import observations
 from r2i_tf.world_model import sequence_model as sequence_model_lib
 
@@ -106,12 +107,12 @@ class WorldModel(tf.Module):
       dtype: Keras dtype or policy of the matrix products.
 
     Raises:
-      schema.ConfigError: The observation's images cannot be encoded.
+      schema.ConfigError: The observation cannot be encoded as `config` says.
     """
     super().__init__(name='world_model')
     self._config = config
     latent = config.latent
-    layout = observations.ObservationLayout(observation_spec)
+    layout = layout_lib.create(observation_spec, config)
     self.latent_size = latent.groups * latent.classes
     self.output_size = config.sequence_model.output_size
     self.action_size = action_size

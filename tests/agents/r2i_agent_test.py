@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -333,3 +335,14 @@ def test_unsupported_specs(observation_spec, action_spec, sentence):
   """An environment that cannot be learned is refused in a sentence."""
   with pytest.raises(UnsupportedSpecError, match=sentence):
     R2IAgent(ts.time_step_spec(observation_spec), action_spec, small.config())
+
+
+def test_what_is_ignored_may_be_of_any_kind():
+  """A part that the configuration leaves out need not be one R2I can take."""
+  spec = {'depth': tf.TensorSpec([8, 8, 1], tf.float32), 'state': small.VECTOR}
+  config = small.config()
+  with pytest.raises(UnsupportedSpecError, match='depth'):
+    R2IAgent(ts.time_step_spec(spec), small.DISCRETE, config)
+  world_model = dataclasses.replace(config.world_model, ignored_keys='depth')
+  config = dataclasses.replace(config, world_model=world_model)
+  R2IAgent(ts.time_step_spec(spec), small.DISCRETE, config)

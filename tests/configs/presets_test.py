@@ -191,8 +191,14 @@ _OURS = {
     },
 }
 
-# What is ours alone and changes no number: when the memory is spared.
-_UNPUBLISHED = {_MEMORY + 'rematerialize', 'agent.size'}
+# What is ours alone, and left at what changes nothing.
+_UNPUBLISHED = {
+    _MEMORY + 'rematerialize',
+    _MODEL + 'image_keys',
+    _MODEL + 'vector_keys',
+    _MODEL + 'ignored_keys',
+    'agent.size',
+}
 
 
 def _get_config(name, *variant):

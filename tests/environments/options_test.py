@@ -15,7 +15,7 @@ def test_options_arrive_in_every_form():
   group = environments.SuiteOptions(atari=wanted)
   assert options.of_suite('atari', group) == wanted
   assert options.of_suite('dmc', group) == environments.DmcOptions()
-  assert options.of_suite('bsuite', group) is None
+  assert options.of_suite('memory_maze', group) is None
   assert options.of_suite('atari', None) == environments.AtariOptions()
 
 
@@ -48,7 +48,7 @@ def test_defaults_are_the_papers():
         ('atari', {'grayscale': 1}, ["'atari.grayscale' is 1", 'a bool']),
         ('atari', environments.DmcOptions(), ['AtariOptions']),
         ('atari', 3, ['AtariOptions', 'found 3']),
-        ('bsuite', {'size': 2}, ['bsuite have no options']),
+        ('memory_maze', {'size': 2}, ['memory_maze have no options']),
         ('dmc', {'observations': 'visoin'}, ["mean 'vision'"]),
     ],
 )
@@ -66,6 +66,7 @@ def test_wrong_options_are_refused(suite, given, words):
         (lambda: options.AtariOptions(action_repeat=0), 'atari.action_repeat'),
         (lambda: options.AtariOptions(sticky_probability=1), 'must lie in'),
         (lambda: options.AtariOptions(noops=-1), 'noops is -1'),
+        (lambda: options.BsuiteOptions(0), 'bsuite.image_size is 0'),
         (lambda: options.DmcOptions(camera=-1), 'camera is -1'),
         (lambda: options.PoolOptions(max_restarts=-1), 'max_restarts is -1'),
         (lambda: options.PoolOptions(timeout_seconds=0), 'timeout_seconds'),

@@ -119,3 +119,12 @@ def _expect_refusal(time_step_spec, action_spec, words):
   for word in words:
     assert word in str(caught.value)
   assert '\n' not in str(caught.value)
+
+
+def test_what_the_agent_ignores_may_be_anything():
+  """A part of the observation that no encoder sees is not checked."""
+  observation = {'depth': array_spec.ArraySpec([8, 8, 1], np.float32)}
+  spec = ts.time_step_spec({**observation, 'state': VECTOR})
+  with pytest.raises(environments.UnsupportedSpecError, match='depth'):
+    environments.check_specs(spec, BUTTON)
+  environments.check_specs(spec, BUTTON, lambda path: path == ('depth',))

@@ -49,6 +49,7 @@ def test_every_kind_of_field_can_be_set():
       '--config.agent.world_model.sequence_model.learned_initial_state=false',
       '--config.agent.world_model.sequence_model.kind=gru',
       '--config.agent.behavior.starts_per_sequence=None',
+      '--config.agent.world_model.vector_keys=camera/(left|right)',
       task='bsuite/memory_len/5',
   )
   assert config.steps == 2_000_000 and isinstance(config.steps, int)
@@ -64,6 +65,7 @@ def test_every_kind_of_field_can_be_set():
   model = config.agent.world_model.sequence_model
   assert model.kind.value == 'gru' and model.learned_initial_state is False
   assert config.agent.behavior.starts_per_sequence is None
+  assert config.agent.world_model.vector_keys == 'camera/(left|right)'
   assert config.task == 'bsuite/memory_len/5'
 
 

@@ -7,7 +7,6 @@ import signal
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
@@ -133,8 +132,8 @@ def test_a_damaged_checkpoint_costs_the_run_only_that(tmp_path, capsys):
       dataclasses.replace(config, steps=350), str(tmp_path), fakes.parts()
   )
   lines = capsys.readouterr().err.splitlines()
-  assert 'cannot be read and is skipped' in lines[0]
-  assert 'going on from step 200' in lines[1]
+  assert 'cannot be read and is skipped' in lines[1]
+  assert 'going on from step 200' in lines[2]
   assert summary.environment_steps == 350
 
 
@@ -233,10 +232,10 @@ def test_the_same_seed_gives_the_same_experience(tmp_path):
     config = fakes.config(seed=seed, log_seconds=1e6)
     run.train(config, str(tmp_path / name), fakes.parts())
     newest = checkpoints.checkpoints_in(tmp_path / name / 'checkpoints')[-1]
-    reader = tf.train.load_checkpoint(str(newest / 'variables'))
-    names = [n for n in reader.get_variable_to_shape_map() if 'action' in n]
+    (file,) = newest.glob('replay-*.npz')
+    actions = np.load(file)['action'].tolist()
     losses = [r['loss'] for r in records.read(_metrics(tmp_path / name))]
-    replays.append((reader.get_tensor(names[0]).tolist(), losses))
+    replays.append((actions, losses))
   assert replays[0] == replays[1]
   assert replays[0] != replays[2]
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r2i_tf import schema
-from r2i_tf.world_model import observations
 from tests.world_model import small
 
 _MIXED = {
     'camera': tf.TensorSpec([16, 16, 3], tf.uint8),
+    'far': tf.TensorSpec([8, 16, 1], tf.uint8),
     'grid': tf.TensorSpec([2, 2], tf.int32),
     'mask': tf.TensorSpec([16, 16, 1], tf.uint8),
     'speed': tf.TensorSpec([], tf.float32),
@@ -25,6 +24,7 @@ def _observation(batch):
       'camera': tf.constant(
           rng.integers(0, 256, [*batch, 16, 16, 3]), tf.uint8
       ),
+      'far': tf.constant(rng.integers(0, 256, [*batch, 8, 16, 1]), tf.uint8),
       'grid': tf.constant(rng.integers(0, 9, [*batch, 2, 2]), tf.int32),
       'mask': tf.constant(rng.integers(0, 256, [*batch, 16, 16, 1]), tf.uint8),
       'speed': tf.constant(rng.normal(size=batch), tf.float32),
@@ -34,27 +34,6 @@ def _observation(batch):
 @pytest.fixture(name='model', scope='module')
 def _model():
   return small.model(_MIXED)
-
-
-def test_layout():
-  """Images and vectors are told apart, joined, and scaled."""
-  layout = observations.ObservationLayout(_MIXED)
-  assert layout.channels == 4 and layout.image_size == 16
-  assert layout.stages == 2
-  observation = _observation([2, 3])
-  vector = layout.vector_of(observation)
-  assert vector.shape == (2, 3, 5)
-  np.testing.assert_array_equal(vector[..., 4], observation['speed'])
-  np.testing.assert_array_equal(
-      vector[..., :4], np.reshape(observation['grid'], [2, 3, 4])
-  )
-  image = layout.image_of(observation)
-  np.testing.assert_allclose(
-      image[..., :3], observation['camera'].numpy() / 255 - 0.5, atol=1e-6
-  )
-  np.testing.assert_allclose(
-      image[..., 3:], observation['mask'].numpy() / 255 - 0.5, atol=1e-6
-  )
 
 
 @pytest.mark.parametrize('name', sorted(_MIXED))
@@ -89,10 +68,11 @@ def test_every_leaf_is_reconstructed(model, name):
 def test_decoder_gives_back_the_shapes(model):
   """Predictions have the shape of what they predict, batch axes in front."""
   features = tf.zeros([2, 3, 14])
-  (vectors, vector_of), (images, image_of) = model.decode(features)
   observation = _observation([2, 3])
-  assert vectors.mean().shape == vector_of(observation).shape
-  assert images.mean().shape == image_of(observation).shape
+  parts = model.decode(features)
+  assert len(parts) == 3
+  for distribution, value_of in parts:
+    assert distribution.mean().shape == value_of(observation).shape
 
 
 def test_images_train(model):
@@ -116,20 +96,19 @@ def test_batch_axes_do_not_matter(model):
   np.testing.assert_allclose(together[1, 2], alone[0], atol=1e-5)
 
 
-@pytest.mark.parametrize('shape', [(12, 12, 3), (16, 8, 3), (4, 4, 1)])
-def test_bad_image_sizes(shape):
-  """An image that cannot be halved down to 4 x 4 is refused by its size."""
-  with pytest.raises(
-      schema.ConfigError, match=f'image of {shape[0]} x {shape[1]} pixels'
-  ):
-    small.model(tf.TensorSpec(shape, tf.uint8))
-
-
-def test_images_of_two_sizes():
-  """Images of two sizes in one observation are refused, both named."""
-  spec = [
-      tf.TensorSpec([16, 16, 3], tf.uint8),
-      tf.TensorSpec([8, 8, 3], tf.uint8),
-  ]
-  with pytest.raises(schema.ConfigError, match=r'\(8, 8\), \(16, 16\)'):
-    small.model(spec)
+def test_an_ignored_leaf_is_neither_seen_nor_learned():
+  """The loss and its gradients do not hang on an ignored leaf."""
+  spec = {key: _MIXED[key] for key in ('camera', 'speed', 'mask')}
+  model = small.model(spec, ignored_keys='mask|speed')
+  experience = small.experience(spec, _RESETS)
+  losses, gradients = [], []
+  for _ in range(2):
+    with tf.GradientTape() as tape:
+      loss, _, _ = model.loss(experience, [1, 2])
+    losses.append(loss.numpy())
+    gradients.append(tape.gradient(loss, model.trainable_variables))
+    experience.observation['mask'] = 255 - experience.observation['mask']
+    experience.observation['speed'] += np.nan
+  assert losses[0] == losses[1]
+  for before, after in zip(*gradients):
+    np.testing.assert_array_equal(before, after)

@@ -114,6 +114,24 @@ def test_no_gradient_passes_from_episode_to_episode(model):
   assert gradient[0, 4] > 1e-7 and gradient[1, 6] > 1e-7
 
 
+@pytest.mark.parametrize('kind', _KINDS)
+def test_gradients_of_a_new_model_are_of_usual_size(kind):
+  """Nothing precedes a first step: no LayerNorm may blow up those zeros.
+
+  Clipped, one such gradient would leave nothing of the others, and its square
+  would hold up Adam for thousands of steps.
+  """
+  tf.keras.utils.set_random_seed(1)
+  model = WorldModel(_VECTOR, 2, small.config(kind=kind, layers=4))
+  experience = small.experience(_VECTOR, _RESETS)
+  with tf.GradientTape() as tape:
+    loss, _, _ = model.loss(experience, [1, 2])
+  gradients = tape.gradient(
+      loss, model.trainable_variables, unconnected_gradients='zero'
+  )
+  assert tf.linalg.global_norm(gradients) < 100
+
+
 def test_step_form_ignores_the_past_at_a_first_step(model):
   """An episode starts from the initial state, not from what was carried."""
   observation = tf.ones([2, 3])

@@ -1,0 +1,263 @@
+"""Which encoder takes which part of an observation.
+
+An observation is a tensor or a nest of tensors. Each leaf has a key, the path
+that leads to it: 'camera/left', or 'observation' where there is no nest. By
+shape, a leaf of rank 3 and dtype uint8 is an image and any other leaf a vector;
+`image_keys`, `vector_keys` and `ignored_keys` of `WorldModelConfig` say
+otherwise for the keys that they match.
+
+All vectors are one vector to the model. Images of one size are one image to it,
+stacked by channels. Integers enter as numbers: what is one of n choices comes
+from our environments as n numbers already, all 0 but one.
+"""
+
+import dataclasses
+import re
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+import tree
+
+from r2i_tf import config as agent_config
+from r2i_tf import networks
+from r2i_tf import schema
+
+_SMALLEST = 4  # The shorter side of an image after the last convolution.
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+  """One tensor of an observation.
+
+  Attributes:
+    key: The path to it.
+    index: Its place in `tf.nest.flatten` order.
+    shape: Without batch axes.
+    dtype: Its dtype.
+  """
+
+  key: str
+  index: int
+  shape: Tuple[int, ...]
+  dtype: tf.DType
+
+  @property
+  def size(self) -> int:
+    """How many numbers it holds."""
+    return int(np.prod(self.shape))
+
+  def reshaped(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+    """Returns this leaf `x`, with any batch axes, in another shape."""
+    return networks.with_batch_of(x, len(self.shape), x, shape)
+
+  def __str__(self):
+    return f'{self.key!r}, {self.dtype.name} of shape {list(self.shape)}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors:
+  """The leaves that together are the vector.
+
+  Attributes:
+    leaves: These.
+  """
+
+  leaves: Tuple[Leaf, ...]
+
+  @property
+  def size(self) -> int:
+    """How many numbers they hold."""
+    return sum(leaf.size for leaf in self.leaves)
+
+  def of(self, observation) -> tf.Tensor:
+    """Returns all of them end to end, float32 [..., size]."""
+    flat = tf.nest.flatten(observation)
+    parts = [
+        leaf.reshaped(flat[leaf.index], [leaf.size]) for leaf in self.leaves
+    ]
+    return tf.concat([tf.cast(part, tf.float32) for part in parts], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+  """The leaves of one height and width that together are an image.
+
+  Attributes:
+    leaves: These, uint8 [height, width] or [height, width, channels].
+  """
+
+  leaves: Tuple[Leaf, ...]
+
+  @property
+  def size(self) -> Tuple[int, int]:
+    """Height and width."""
+    height, width = self.leaves[0].shape[:2]
+    return height, width
+
+  @property
+  def stages(self) -> int:
+    """How often the size can be halved before the shorter side is below 4."""
+    return int(np.log2(min(self.size) / _SMALLEST))
+
+  @property
+  def smallest(self) -> Tuple[int, int]:
+    """Height and width after all halvings."""
+    height, width = self.size
+    return height >> self.stages, width >> self.stages
+
+  @property
+  def channels(self) -> int:
+    """Channels of all of them together."""
+    return sum(self._channels_of(leaf) for leaf in self.leaves)
+
+  def of(self, observation) -> tf.Tensor:
+    """Returns all as one image, float32 [..., height, width, channels].
+
+    Args:
+      observation: A nest whose leaves have any batch axes.
+
+    Returns:
+      Numbers in [-0.5, 0.5].
+    """
+    flat = tf.nest.flatten(observation)
+    parts = [
+        leaf.reshaped(flat[leaf.index], [*self.size, self._channels_of(leaf)])
+        for leaf in self.leaves
+    ]
+    # Joined as uint8: a quarter of the memory that numbers would take.
+    return tf.cast(tf.concat(parts, -1), tf.float32) / 255 - 0.5
+
+  def _channels_of(self, leaf: Leaf) -> int:
+    return leaf.size // int(np.prod(self.size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """The encoded part of an observation.
+
+  Attributes:
+    vectors: All vectors; None if there are none.
+    images: All images, one entry for each size.
+  """
+
+  vectors: Optional[Vectors]
+  images: Tuple[Images, ...]
+
+
+def create(observation_spec, config: agent_config.WorldModelConfig) -> Layout:
+  """Sorts the leaves of an observation.
+
+  Args:
+    observation_spec: A nest of tensor specs.
+    config: Says which keys are not what they are by their shape.
+
+  Returns:
+    The layout.
+
+  Raises:
+    schema.ConfigError: A regular expression matches no key, matches one that
+      another matches too, or makes an image of what is none; nothing is left to
+      encode; or an image has a size that cannot be halved.
+  """
+  leaves = _leaves(observation_spec)
+  claimed = _claimed(leaves, config)
+  vectors, images = [], {}
+  for leaf in leaves:
+    by_shape = 'image_keys' if _is_image(leaf, (3,)) else 'vector_keys'
+    kind = claimed.get(leaf.key, by_shape)
+    if kind == 'image_keys':
+      _check_image(leaf, config)
+      images.setdefault(leaf.shape[:2], []).append(leaf)
+    elif kind == 'vector_keys':
+      vectors.append(leaf)
+  schema.require(
+      bool(vectors or images),
+      f'world_model.ignored_keys = {config.ignored_keys!r} matches every key of'
+      f' the observation ({_names(leaves)}), but one must be left to encode.',
+  )
+  layout = Layout(
+      Vectors(tuple(vectors)) if vectors else None,
+      tuple(Images(tuple(images[size])) for size in sorted(images)),
+  )
+  for group in layout.images:
+    _check_size(group)
+  return layout
+
+
+def is_ignored(path: Tuple, config: agent_config.WorldModelConfig) -> bool:
+  """Returns whether the model does not see the leaf that `path` leads to."""
+  pattern = config.ignored_keys
+  return pattern is not None and bool(re.fullmatch(pattern, _key(path)))
+
+
+def _key(path: Tuple) -> str:
+  return '/'.join(str(part) for part in path) or 'observation'
+
+
+def _leaves(observation_spec) -> List[Leaf]:
+  return [
+      Leaf(_key(path), index, tuple(spec.shape), tf.as_dtype(spec.dtype))
+      for index, (path, spec) in enumerate(
+          tree.flatten_with_path(observation_spec)
+      )
+  ]
+
+
+def _claimed(
+    leaves: List[Leaf], config: agent_config.WorldModelConfig
+) -> Dict[str, str]:
+  """Returns the field that matches a key, for the keys that one matches."""
+  claimed = {}
+  for field in ('image_keys', 'vector_keys', 'ignored_keys'):
+    pattern = getattr(config, field)
+    if pattern is None:
+      continue
+    matched = [leaf for leaf in leaves if re.fullmatch(pattern, leaf.key)]
+    schema.require(
+        bool(matched),
+        f'world_model.{field} = {pattern!r} matches no whole key of the'
+        f' observation, whose keys are {_names(leaves)}.',
+    )
+    for leaf in matched:
+      other = claimed.setdefault(leaf.key, field)
+      schema.require(
+          other == field,
+          f'the key {leaf.key!r} of the observation is matched by'
+          f' world_model.{other} and by world_model.{field}, but it can be only'
+          f' one of both; the keys are {_names(leaves)}.',
+      )
+  return claimed
+
+
+def _is_image(leaf: Leaf, ranks: Tuple[int, ...]) -> bool:
+  return len(leaf.shape) in ranks and leaf.dtype == tf.uint8
+
+
+def _check_image(leaf: Leaf, config: agent_config.WorldModelConfig) -> None:
+  schema.require(
+      _is_image(leaf, (2, 3)),
+      f'world_model.image_keys = {config.image_keys!r} matches {leaf}, but an'
+      ' image is uint8 [height, width] or [height, width, channels].',
+  )
+
+
+def _check_size(group: Images) -> None:
+  (height, width), names = group.size, _names(group.leaves)
+  found = f'the image {names} has {height} x {width} pixels'
+  otherwise = 'resize it in the environment or name it in'
+  otherwise += ' world_model.vector_keys.'
+  schema.require(
+      min(group.size) >= 2 * _SMALLEST,
+      f'{found}, but its sides must be at least {2 * _SMALLEST}; {otherwise}',
+  )
+  multiple = 2**group.stages
+  schema.require(
+      height % multiple == 0 and width % multiple == 0,
+      f'{found}, but at this size its sides must be multiples of {multiple},'
+      f' to be halved {group.stages} times; {otherwise}',
+  )
+
+
+def _names(leaves) -> str:
+  return ', '.join(repr(leaf.key) for leaf in leaves)

@@ -1,0 +1,54 @@
+"""Tests of BSuite's boards as images."""
+
+import numpy as np
+import pytest
+
+from r2i_tf import environments
+from r2i_tf import schema
+
+_IMAGES = environments.SuiteOptions(bsuite=environments.BsuiteOptions(32))
+
+
+@pytest.mark.parametrize('task', ['bsuite/catch/0', 'bsuite/deep_sea/0'])
+def test_image_shows_the_board(task):
+  """Nothing of the board is lost, and the image is of the wanted size."""
+  board = environments.load(task, seed=3)
+  drawn = environments.load(task, seed=3, options=_IMAGES)
+  spec = drawn.observation_spec()
+  assert (spec.shape, spec.dtype) == ((32, 32, 1), np.uint8)
+  ways, seen = [board.reset(), drawn.reset()], set()
+  for _ in range(25):  # Into a second episode.
+    fields, image = (step.observation for step in ways)
+    assert image.shape == spec.shape and image.dtype == spec.dtype
+    rows, columns = fields.shape
+    for row in range(rows):
+      for column in range(columns):
+        # The field's share of the image, pixels that it only touches left out.
+        top, bottom = -(-32 * row // rows), 32 * (row + 1) // rows
+        left, right = -(-32 * column // columns), 32 * (column + 1) // columns
+        pixels = image[top:bottom, left:right]
+        assert pixels.size and np.all(pixels == 255 * fields[row, column])
+    seen.update(np.unique(image))
+    ways = [board.step(1), drawn.step(1)]
+    for key in ('reward', 'discount', 'step_type'):
+      np.testing.assert_array_equal(*(getattr(step, key) for step in ways))
+  assert seen == {0, 255}
+
+
+def test_default_leaves_the_observation_alone():
+  """The paper's BSuite has no images."""
+  env = environments.load('bsuite/catch/0', 0, environments.SuiteOptions())
+  assert env.observation_spec().shape == (10, 5)
+
+
+@pytest.mark.parametrize(
+    'task,size,words',
+    [
+        ('bsuite/memory_len/0', 32, r'shape \[1, 3\] and are no board'),
+        ('bsuite/catch/0', 8, '10 x 5 fields'),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(task, size, words):
+  """A vector is no board, and a board wants a pixel for each field."""
+  with pytest.raises(schema.ConfigError, match=words):
+    environments.load(task, 0, {'image_size': size})
