@@ -12,7 +12,6 @@ import dataclasses
 import json
 import math
 import pathlib
-import time
 from typing import Any, Dict, List
 
 from absl import flags
@@ -65,7 +64,6 @@ def train(task: str) -> Dict[str, Any]:
   from r2i_tf.training import run_config
   from r2i_tf.training import trainer as trainer_lib
 
-  start = time.monotonic()
   tf.keras.utils.set_random_seed(0)
   config = run_config.RunConfig(
       task=task,
@@ -100,7 +98,6 @@ def train(task: str) -> Dict[str, Any]:
       'observation': _describe(recorder.observation_spec()),
       'actions': _describe(recorder.action_spec()),
       'loss': round(losses['loss'], 2),
-      'seconds': round(time.monotonic() - start, 1),
   }
 
 
