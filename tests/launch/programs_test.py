@@ -65,13 +65,15 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   assert process.returncode == 0
   assert 'python launch/train.py --config=' in output
   assert '\r' not in error and '\x1b' not in error
-  assert all(' steps | ' in line for line in error.splitlines())
+  replay, *lines = error.splitlines()
+  assert 'of memory available' in replay
+  assert all(' steps | ' in line for line in lines)
   steps = json.loads(metrics.read_text().splitlines()[-1])['environment_steps']
 
   process = _train(workdir, f'--config.steps={steps + 50}')
   output, error = process.communicate()
   assert process.returncode == 0, error
-  assert error.startswith(f'going on from step {steps:,} of ')
+  assert error.splitlines()[1].startswith(f'going on from step {steps:,} of ')
   assert f'{steps + 50:,} environment steps' in output
   command = output.splitlines()[-1]
   assert command.startswith('evaluate with: ')

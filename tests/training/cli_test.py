@@ -203,7 +203,10 @@ def test_a_fault_of_the_program_keeps_its_traceback():
 # Bazel puts an empty __init__.py into every folder.
 @pytest.mark.parametrize('path', sorted(_QUICKSTART.parent.glob('[!_]*.py')))
 def test_every_config_file_is_valid(path):
-  """A file of configs/ can be given to --config as it is."""
+  """A file of configs/ can be given to --config, learning.py with a variant."""
+  if path.stem == 'learning':
+    assert 'learning.py:repeat_previous' in _refusal(config=path)
+    path = f'{path}:repeat_previous'
   config = _config(config=path)
   assert (
       schema.from_mapping(run_config.RunConfig, schema.to_mapping(config))
