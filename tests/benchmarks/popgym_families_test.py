@@ -22,6 +22,6 @@ def _eagerly():
 def test_every_family_is_collected_replayed_and_trained_on(eagerly):
   """No observation, action or reward of theirs stops an agent."""
   tasks = popgym_families.easy_tasks()
-  assert len(tasks) >= 14  # 15 with POPGym's mazes, which are an extra.
+  assert len(tasks) >= 14
   for task in tasks:
     popgym_families.train(task)
