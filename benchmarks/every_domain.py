@@ -20,10 +20,8 @@ import time
 
 from absl import flags
 
-from benchmarks import agents
 from r2i_tf import environments
 from r2i_tf.environments import suites
-from r2i_tf.training import checkpoints
 from r2i_tf.training import cli
 from r2i_tf.visualization import records
 
@@ -99,6 +97,9 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
     Skipped: Its environment cannot be made here.
     AssertionError: The program failed, or something is missing.
   """
+  from benchmarks import agents
+  from r2i_tf.training import checkpoints
+
   config = agents.load_run(domain, 'debug')
   try:
     suites.make(config.task, 0, config.environment).close()
