@@ -54,7 +54,9 @@ def make(
     camera = _CAMERAS.get(domain, 0)
   size = options.image_size
   # Around the repetition, so that only the last of its steps is drawn.
-  return pixels.Wrapper(
-      environment,
-      render_kwargs={'height': size, 'width': size, 'camera_id': camera},
+  return rendering.InOneThread(
+      lambda: pixels.Wrapper(
+          environment,
+          render_kwargs={'height': size, 'width': size, 'camera_id': camera},
+      )
   )

@@ -47,4 +47,6 @@ def make(name: str, seed: int) -> dm_env.Environment:
   errors.check_task('memory_maze', name, _SIZES)
   rendering.require(f'memory_maze/{name}')
   constructor = getattr(memory_maze, f'memory_maze_{name}')
-  return constructor(image_only_obs=True, seed=seed)
+  return rendering.InOneThread(
+      lambda: constructor(image_only_obs=True, seed=seed)
+  )

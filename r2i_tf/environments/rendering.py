@@ -4,13 +4,17 @@ MuJoCo reads the environment variable MUJOCO_GL when it is imported, so it is
 `load_mujoco` that imports it first.
 """
 
+from concurrent import futures
 import ctypes
 import functools
 import os
 import sys
-from typing import Optional
+from typing import Any, Callable, Optional
+
+import dm_env
 
 from r2i_tf.environments import errors
+from r2i_tf.environments import wrappers
 
 _VARIABLE = 'MUJOCO_GL'
 # PyOpenGL finds the functions of EGL only beside one of these two.
@@ -20,6 +24,33 @@ _REMEDY = (
     'run `apt-get install libegl1 libopengl0` and start with'
     f' {_VARIABLE}=egl or unset'
 )
+
+# What draws belongs to the thread that drew first, and TensorFlow, which steps
+# an environment from its graphs, takes any thread for it.
+_THREAD = futures.ThreadPoolExecutor(1, 'drawing')
+
+
+class InOneThread(wrappers.Wrapper):
+  """Runs an environment that draws in one thread, whoever calls.
+
+  The thread is the same for all such environments of the process.
+  """
+
+  def __init__(self, make: Callable[[], dm_env.Environment]):
+    """Makes the environment, in that thread."""
+    super().__init__(_THREAD.submit(make).result())
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode."""
+    return _THREAD.submit(self._environment.reset).result()
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step."""
+    return _THREAD.submit(self._environment.step, action).result()
+
+  def close(self) -> None:
+    """Frees what the environment holds."""
+    _THREAD.submit(self._environment.close).result()
 
 
 def load_mujoco() -> None:
@@ -81,14 +112,21 @@ def require(task: str) -> None:
 @functools.cache
 def failure() -> Optional[str]:
   """Returns why a first image cannot be drawn, None if it can."""
-  from dm_control import mujoco
-
   try:
-    mujoco.Physics.from_xml_string('<mujoco/>').render(8, 8)
+    _THREAD.submit(_draw).result()
   except Exception as error:
     # Whatever a driver or PyOpenGL raises, there is no image.
     return _line(error)
   return None
+
+
+def _draw() -> None:
+  """Draws an image of nothing."""
+  from dm_control import mujoco
+
+  physics = mujoco.Physics.from_xml_string('<mujoco/>')
+  physics.render(8, 8)
+  physics.free()
 
 
 def _loads(library: str) -> bool:

@@ -1,13 +1,22 @@
 """Tests of the DeepMind Control Suite."""
 
+from concurrent import futures
+
 import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf.environments import rendering
 from r2i_tf.environments import suites
 from tests.environments.drawing import needs_images
 
 suite = pytest.importorskip('dm_control.suite')
+
+
+def _draw(env, size, camera):
+  """Draws what a camera sees, in the thread that may."""
+  draw = env.physics.render
+  return rendering._THREAD.submit(draw, size, size, camera_id=camera).result()
 
 
 def actions(env, count, seed=0):
@@ -81,6 +90,19 @@ def test_bounds_other_than_one_are_scaled():
 
 
 @needs_images
+def test_any_thread_may_take_a_step_that_draws():
+  """TensorFlow steps an environment from threads of its own."""
+  env = environments.load(
+      'dmc/cartpole/balance', 0, {'observations': 'vision', 'image_size': 8}
+  )
+  env.reset()
+  with futures.ThreadPoolExecutor(1) as other:
+    time_step = other.submit(env.step, np.zeros([1], np.float32)).result()
+  assert time_step.observation['pixels'].shape == (8, 8, 3)
+  env.close()
+
+
+@needs_images
 def test_vision_sees_the_camera_and_nothing_else():
   """The observation is one image, of the last of the two steps."""
   env = environments.load('dmc/walker/walk', 0, {'observations': 'vision'})
@@ -91,7 +113,7 @@ def test_vision_sees_the_camera_and_nothing_else():
   assert list(time_step.observation) == ['pixels']
   image = time_step.observation['pixels']
   assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
-  np.testing.assert_array_equal(image, env.physics.render(64, 64, camera_id=0))
+  np.testing.assert_array_equal(image, _draw(env, 64, 0))
   assert image.std() > 10
 
 
@@ -109,6 +131,4 @@ def test_camera_follows_the_domain_or_the_option(task, given, used):
   )
   image = env.reset().observation['pixels']
   assert image.shape == (32, 32, 3)
-  np.testing.assert_array_equal(
-      image, env.physics.render(32, 32, camera_id=used)
-  )
+  np.testing.assert_array_equal(image, _draw(env, 32, used))
