@@ -127,6 +127,7 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
   newest = checkpoints.checkpoints_in(workdir / 'checkpoints')[-1]
   assert int(newest.name) == last['environment_steps'] == 40, newest
   evaluation = workdir / 'policies' / 'greedy' / 'evaluation.json'
+  assert evaluation.exists(), ended.stderr + ended.stdout
   result = json.loads(evaluation.read_text())
   return Result(config.task, result['mean'], time.monotonic() - start)
 
