@@ -33,7 +33,7 @@ DOMAINS = (
     'dmc_proprio',
     'dmc_vision',
 )
-_DOMAIN = flags.DEFINE_multi_enum('domain', DOMAINS, DOMAINS, 'Which to run.')
+DOMAIN = flags.DEFINE_multi_enum('domain', DOMAINS, DOMAINS, 'Which to run.')
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What is compiled is small; what is run, short.
 _SHORT = {
@@ -72,7 +72,7 @@ class Result:
 def main(_) -> None:
   """Runs the domains and ends with an error if one of them failed."""
   failed = []
-  for domain in _DOMAIN.value:
+  for domain in DOMAIN.value:
     with tempfile.TemporaryDirectory() as directory:
       try:
         result = run(domain, pathlib.Path(directory))

@@ -62,7 +62,7 @@ def finish(
     name: str,
     record: Mapping[str, Any],
     written: Mapping[str, str],
-    plot: Callable[[figure.Figure], None],
+    plot: Optional[Callable[[figure.Figure], None]] = None,
 ) -> None:
   """Prints the tables and, unless it was a quick run, puts all in its place.
 
@@ -70,7 +70,7 @@ def finish(
     name: Of the JSON file and the picture.
     record: What the JSON file holds.
     written: The tables, Markdown, by the name of their place.
-    plot: Draws the picture.
+    plot: Draws the picture; None where there is none.
   """
   for table in written.values():
     print(f'\n{table}', flush=True)
@@ -84,7 +84,7 @@ def save(
     name: str,
     record: Mapping[str, Any],
     written: Mapping[str, str],
-    plot: Callable[[figure.Figure], None],
+    plot: Optional[Callable[[figure.Figure], None]] = None,
 ) -> None:
   """Writes <name>.json and <name>.png, and the tables into performance.md.
 
@@ -101,6 +101,8 @@ def save(
   if document.exists():
     for place, table in written.items():
       tables.insert(document, place, table)
+  if plot is None:
+    return
   picture = figure.Figure(figsize=(10, 4), layout='constrained')
   plot(picture)
   for axes in picture.axes:

@@ -55,8 +55,21 @@ def make(
   size = options.image_size
   # Around the repetition, so that only the last of its steps is drawn.
   return rendering.InOneThread(
-      lambda: pixels.Wrapper(
-          environment,
-          render_kwargs={'height': size, 'width': size, 'camera_id': camera},
+      lambda: _Freed(
+          pixels.Wrapper(
+              environment,
+              render_kwargs={
+                  'height': size,
+                  'width': size,
+                  'camera_id': camera,
+              },
+          )
       )
   )
+
+
+class _Freed(wrappers.Wrapper):
+  """Frees what it is drawn with when it is closed, as the suite does not."""
+
+  def close(self) -> None:
+    self._environment.physics.free()

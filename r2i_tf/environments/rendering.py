@@ -8,14 +8,18 @@ from concurrent import futures
 import ctypes
 import functools
 import os
+import queue
 import sys
-from typing import Any, Callable, Optional
+import threading
+from typing import Any, Callable, Optional, Set, TypeVar
+import weakref
 
 import dm_env
 
 from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
 
+_T = TypeVar('_T')
 _VARIABLE = 'MUJOCO_GL'
 # PyOpenGL finds the functions of EGL only beside one of these two.
 _OPENGL = ('libOpenGL.so.0', 'libGLESv2.so.2')
@@ -25,32 +29,92 @@ _REMEDY = (
     f' {_VARIABLE}=egl or unset'
 )
 
-# What draws belongs to the thread that drew first, and TensorFlow, which steps
-# an environment from its graphs, takes any thread for it.
-_THREAD = futures.ThreadPoolExecutor(1, 'drawing')
+
+class _DrawingThread:
+  """What draws belongs to the thread that drew first: this one.
+
+  When the program ends, all that is still open is closed in it, before MuJoCo
+  does that in the main thread and fails.
+  """
+
+  def __init__(self):
+    """Starts the thread, and another that waits for the program's end."""
+    self._calls = queue.SimpleQueue()
+    self._open: Set[weakref.finalize] = set()
+    self._thread = threading.Thread(
+        target=self._work, name='drawing', daemon=True
+    )
+    self._thread.start()
+    # Not a daemon: Python waits for it, and only then runs what is to be done
+    # at exit.
+    threading.Thread(target=self._close_at_end, name='end of drawing').start()
+
+  def run(self, function: Callable[..., _T], *args: Any) -> _T:
+    """Returns, or raises, what the function does in the thread."""
+    if threading.current_thread() is self._thread:  # While it collects garbage.
+      return function(*args)
+    future = futures.Future()
+    self._calls.put((future, functools.partial(function, *args)))
+    return future.result()
+
+  def closing(self, owner: Any, close: Callable[[], None]) -> Callable[[], Any]:
+    """Returns what closes, once; it is called at the end of `owner`, too."""
+
+    def close_once():
+      self._open.discard(finalizer)
+      self.run(close)
+
+    finalizer = weakref.finalize(owner, close_once)
+    finalizer.atexit = False
+    self._open.add(finalizer)
+    return finalizer
+
+  def _work(self):
+    while True:
+      future, call = self._calls.get()
+      try:
+        future.set_result(call())
+      except BaseException as error:
+        future.set_exception(error)
+      del future, call  # Nothing is kept alive while this waits.
+
+  def _close_at_end(self):
+    threading.main_thread().join()
+    for finalizer in list(self._open):
+      finalizer()
+
+
+@functools.cache
+def thread() -> _DrawingThread:
+  """Returns the one thread of this process that draws."""
+  return _DrawingThread()
 
 
 class InOneThread(wrappers.Wrapper):
   """Runs an environment that draws in one thread, whoever calls.
 
-  The thread is the same for all such environments of the process.
+  TensorFlow steps an environment from any of its threads, and what draws may
+  be used in one only. It is the same for all such environments of the process.
+  An environment that nobody closes is closed once nobody has it, or when the
+  program ends.
   """
 
   def __init__(self, make: Callable[[], dm_env.Environment]):
     """Makes the environment, in that thread."""
-    super().__init__(_THREAD.submit(make).result())
+    super().__init__(thread().run(make))
+    self._close = thread().closing(self, self._environment.close)
 
   def reset(self) -> dm_env.TimeStep:
     """Starts an episode."""
-    return _THREAD.submit(self._environment.reset).result()
+    return thread().run(self._environment.reset)
 
   def step(self, action: Any) -> dm_env.TimeStep:
-    """Takes a step."""
-    return _THREAD.submit(self._environment.step, action).result()
+    """Takes a step; after the end of an episode, starts one."""
+    return thread().run(self._environment.step, action)
 
   def close(self) -> None:
-    """Frees what the environment holds."""
-    _THREAD.submit(self._environment.close).result()
+    """Frees what the environment holds; once is enough."""
+    self._close()
 
 
 def load_mujoco() -> None:
@@ -113,7 +177,7 @@ def require(task: str) -> None:
 def failure() -> Optional[str]:
   """Returns why a first image cannot be drawn, None if it can."""
   try:
-    _THREAD.submit(_draw).result()
+    thread().run(_draw)
   except Exception as error:
     # Whatever a driver or PyOpenGL raises, there is no image.
     return _line(error)

@@ -1,6 +1,9 @@
 """Tests of the DeepMind Control Suite."""
 
 from concurrent import futures
+import functools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,7 +19,9 @@ suite = pytest.importorskip('dm_control.suite')
 def _draw(env, size, camera):
   """Draws what a camera sees, in the thread that may."""
   draw = env.physics.render
-  return rendering._THREAD.submit(draw, size, size, camera_id=camera).result()
+  return rendering.thread().run(
+      functools.partial(draw, size, size, camera_id=camera)
+  )
 
 
 def actions(env, count, seed=0):
@@ -100,6 +105,26 @@ def test_any_thread_may_take_a_step_that_draws():
     time_step = other.submit(env.step, np.zeros([1], np.float32)).result()
   assert time_step.observation['pixels'].shape == (8, 8, 3)
   env.close()
+
+
+@needs_images
+@pytest.mark.parametrize('end', ['', 'env.close()', 'del env'])
+def test_a_program_ends_in_silence(end):
+  """Whether it closes what draws or not: EGL minds the thread that frees."""
+  ended = subprocess.run(
+      [
+          sys.executable,
+          '-c',
+          'from r2i_tf.environments import suites\n'
+          "env = suites.make('dmc/cartpole/balance', 0,"
+          " {'observations': 'vision', 'image_size': 8})\n"
+          f'env.reset()\n{end}',
+      ],
+      capture_output=True,
+      text=True,
+  )
+  assert ended.returncode == 0, ended.stderr
+  assert 'Exception' not in ended.stderr, ended.stderr
 
 
 @needs_images
