@@ -16,19 +16,7 @@ _PUBLISHED = {
     'agent.behavior.policy_input': 'output',
 }
 
-_DEBUG = {
-    'task': 'dmc/cartpole/balance',
-    'steps': 20_000,
-    'replay.batch_size': 8,
-    **presets.DEBUG_MOVING,
-    'agent.world_model.latent.groups': 16,
-    'agent.world_model.latent.classes': 8,
-    'agent.behavior.policy_input': 'output',
-    'agent.behavior.horizon': 15,
-    'agent.behavior.entropy_scale': 1e-3,
-    # A pole that falls does so within a second, 50 decisions.
-    'agent.behavior.discount': 0.985,
-}
+_DEBUG = {'steps': 20_000, **presets.DEBUG_POLE}
 
 
 def get_config(variant: str = ''):

@@ -17,19 +17,7 @@ _PUBLISHED = {
     'agent.behavior.policy_input': 'hidden',
 }
 
-_DEBUG = {
-    'steps': 40_000,
-    'parallel_environments': 16,
-    'prefill': 4_096,
-    # What is to be remembered lies four steps back.
-    'agent.world_model.sequence_model.min_step': 0.05,
-    'agent.world_model.sequence_model.max_step': 0.5,
-    # No card can be predicted, and a suit is worth 1.39 nats: with one nat
-    # free, latents forget a part of what they see.
-    'agent.world_model.free_nats': 2.0,
-    # A right answer pays 1/48, for which the published bins lie far apart.
-    'agent.world_model.bins': 511,
-}
+_DEBUG = {'steps': 40_000, **presets.DEBUG_CARDS}
 
 
 def get_config(variant: str = ''):

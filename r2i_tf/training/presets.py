@@ -100,7 +100,37 @@ DEBUG_IMAGES = {
     'agent.world_model_optimizer.learning_rate': 2e-3,
     'agent.ssm_learning_rate': 2e-3,
     'agent.behavior.horizon': 10,
+    # The actor does not wait for the world model to see what moves: at 3e-4 it
+    # had settled on one action by then.
     'agent.behavior.entropy_scale': 3e-3,
+}
+# What lies a few steps back, in a deck of cards.
+DEBUG_CARDS = {
+    'parallel_environments': 16,
+    'prefill': 4_096,
+    'agent.world_model.sequence_model.min_step': 0.05,
+    'agent.world_model.sequence_model.max_step': 0.5,
+    # No card can be predicted, and a suit is worth 1.39 nats: with one nat
+    # free, latents forget a part of what they see.
+    'agent.world_model.free_nats': 2.0,
+    # A right answer pays 1/48. Bins that lie closer than the published ones
+    # tell it from a wrong one with more of their weight.
+    'agent.world_model.bins': 511,
+}
+# A pole to be held up, from vectors.
+DEBUG_POLE = {
+    **DEBUG_MOVING,
+    'task': 'dmc/cartpole/balance',
+    'replay.batch_size': 8,
+    'agent.world_model.latent.groups': 16,
+    'agent.world_model.latent.classes': 8,
+    'agent.behavior.policy_input': 'output',
+    'agent.behavior.horizon': 15,
+    # Of a return of a hundred, as here, little is left after normalisation
+    # that would keep a policy from being certain too soon.
+    'agent.behavior.entropy_scale': 1e-3,
+    # A pole that falls does so within a second, 50 decisions.
+    'agent.behavior.discount': 0.985,
 }
 
 
