@@ -57,7 +57,7 @@ def plot(runs: Mapping[str, pathlib.Path], output: pathlib.Path) -> None:
   picture = figure.Figure(figsize=(10, 4), layout='constrained')
   by_steps, by_minutes = picture.subplots(1, 2, sharey=True)
   for label, path in runs.items():
-    curve = read_curve(path)
+    curve = last_of_each_step(read_curve(path))
     stride = max(1, len(curve.mean_returns) // _POINTS)
     # Counted from the end: the last episode is always drawn.
     shown = Curve(*(values[::-stride][::-1] for values in curve))
@@ -76,6 +76,13 @@ def plot(runs: Mapping[str, pathlib.Path], output: pathlib.Path) -> None:
     picture.suptitle(next(iter(runs)))
   output.parent.mkdir(parents=True, exist_ok=True)
   picture.savefig(output, dpi=120)
+
+
+def last_of_each_step(curve: Curve) -> Curve:
+  """Returns one entry where environments finished episodes together."""
+  steps = curve.environment_steps
+  last = np.append(steps[1:] != steps[:-1], True)[: len(steps)]
+  return Curve(*(values[last] for values in curve))
 
 
 def _trailing_mean(values: np.ndarray, window: int) -> np.ndarray:

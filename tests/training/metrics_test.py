@@ -73,3 +73,13 @@ def test_many_runs_are_drawn_in_one_picture(tmp_path):
   learning_curve.plot(runs, tmp_path / 'plots' / 'curve.png')
   picture = (tmp_path / 'plots' / 'curve.png').read_bytes()
   assert picture.startswith(b'\x89PNG')
+
+
+def test_episodes_that_end_together_are_one_point_of_the_picture():
+  """With the mean that the last of them leaves."""
+  curve = learning_curve.Curve(
+      np.array([5, 5, 9]), np.array([1.0, 1.0, 2.0]), np.array([0.0, 0.5, 0.3])
+  )
+  points = learning_curve.last_of_each_step(curve)
+  assert points.environment_steps.tolist() == [5, 9]
+  assert points.mean_returns.tolist() == [0.5, 0.3]
