@@ -6,8 +6,9 @@ after the other, each a process of its own that goes on where it stopped:
   python -m benchmarks.memory_len --settings=9,22 --seeds=0,1,2 --minutes=15
   python -m benchmarks.memory_len --settings=22 --seeds=0 --minutes=15 --cut
 
-and puts everything found under --runs into docs/memory_len.json, the picture
-docs/memory_len.png and the table of docs/learning.md.
+and puts everything found under --runs into docs/memory_len.json, in place of
+what is there of the same setting, seed and memory, and all of it into the
+picture docs/memory_len.png and the table of docs/learning.md.
 
 With --cut the memory is cut: the sequence model's hidden state is reset at
 every step, in training and in acting. What is learned then is learned without
@@ -16,6 +17,7 @@ it. That is done here, from outside; the product has no such option.
 
 import contextlib
 import dataclasses
+import json
 import pathlib
 import runpy
 import subprocess
@@ -111,19 +113,27 @@ def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:
   """Writes the curves, the table and the picture of all runs."""
   from bsuite.experiments.memory_len import sweep
 
-  rows = []
+  rows = {}
+  if (docs / 'memory_len.json').exists():
+    for row in json.loads((docs / 'memory_len.json').read_text()):
+      rows[_key(row)] = row
   for path in sorted(runs.glob('*/metrics.jsonl')):
     setting, seed, cut = _parse_name(path.parent.name)
     curve = curves.read(path, _SOLVED)
     if curve is None:
       continue
     length = sweep.SETTINGS[setting]['memory_length']
-    rows.append({'memory_length': length, 'seed': seed, 'cut': cut, **curve})
-  rows.sort(key=lambda row: (row['cut'], row['memory_length'], row['seed']))
+    row = {'memory_length': length, 'seed': seed, 'cut': cut, **curve}
+    rows[_key(row)] = row
+  rows = [rows[key] for key in sorted(rows)]
   curves.write(rows, docs / 'memory_len.json')
   tables.insert(docs / 'learning.md', 'memory_len', _table(rows))
   _plot(rows, docs / 'memory_len.png')
   print(_table(rows))
+
+
+def _key(row):
+  return row['cut'], row['memory_length'], row['seed']
 
 
 def _table(rows) -> str:

@@ -89,11 +89,12 @@ class S3MSequenceModel(SequenceModel):
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
     # What enters the stack at a first step, where inputs are zeros. They would
     # stay zeros through the whole stack of a new model, and a LayerNorm of
-    # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer.
+    # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer. It
+    # starts small, to hide little of what is to be remembered.
     self._first_input = self.add_weight(
         name='first_input',
         shape=[config.width],
-        initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+        initializer=tf.keras.initializers.RandomNormal(stddev=0.1),
     )
     self._stack = ssm.S3MStack(
         layers=config.layers,
