@@ -16,6 +16,9 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.environments import tf_py_environment
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import trajectory
 
 from r2i_tf import environments
 from r2i_tf.agents import r2i_agent
@@ -146,6 +149,9 @@ class _Run:
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
+    if config.environment_processes:
+      # A pool takes minutes and gigabytes of its own before the replay's turn.
+      memory.check_replay(_data_spec(parts, config), config)
     self._recorder = episodes.EpisodeRecorder(
         parts.load_batch(
             config.task,
@@ -289,6 +295,17 @@ class _Run:
     path = self._paths.plots / 'learning_curve.png'
     learning_curve.plot({self._config.task: self._paths.metrics}, path)
     return path
+
+
+def _data_spec(parts: RunParts, config: run_config.RunConfig):
+  """Returns what the replay keeps of a step, from one environment's specs."""
+  environment = parts.load(config.task, config.seed, config.environment)
+  time_step = environment.time_step_spec()
+  action = policy_step.PolicyStep(environment.action_spec())
+  environment.close()
+  return tensor_spec.from_spec(
+      trajectory.from_transition(time_step, action, time_step)
+  )
 
 
 def _seed(seed: int, step: int) -> int:

@@ -1,5 +1,7 @@
 """A replay that does not fit is refused before it is built."""
 
+import dataclasses
+
 import psutil
 import pytest
 import tensorflow as tf
@@ -124,6 +126,14 @@ def test_a_run_that_does_not_fit_builds_and_writes_nothing(
   ):
     run.train(_config(10**10), str(tmp_path / 'run'), fakes.parts())
   assert not built and not (tmp_path / 'run').exists()
+
+
+def test_a_run_that_does_not_fit_starts_no_pool(tmp_path):
+  """The processes of a pool take memory, and may take minutes to start."""
+  parts = dataclasses.replace(fakes.parts(), load_batch=None)
+  config = dataclasses.replace(_config(10**10), environment_processes=True)
+  with pytest.raises(errors.RunError, match='replay.capacity is'):
+    run.train(config, str(tmp_path), parts)
 
 
 def test_the_line_comes_first(tmp_path, capsys):
