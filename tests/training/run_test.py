@@ -214,7 +214,8 @@ def test_environments_are_set_up_as_the_run_says(tmp_path):
       config, steps=210, environment_processes=True, pool=pool
   )
   run.train(pooled, str(tmp_path), parts)
-  assert seen[0] == (config.environment, pool)
+  # One environment tells what the replay takes before the pool starts.
+  assert seen[:2] == [config.environment, (config.environment, pool)]
 
 
 def test_a_sequence_longer_than_the_replay_is_refused():
