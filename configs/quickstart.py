@@ -20,7 +20,7 @@ def get_config():
           replay=run_config.ReplayConfig(
               capacity=100_000, batch_size=8, sequence_length=256
           ),
-          stop_at_return=0.9,
+          stop_at_return=0.95,
           agent=agent_config.R2IConfig.preset('debug'),
       )
   )
