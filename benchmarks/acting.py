@@ -15,7 +15,7 @@ from absl import flags
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
 _CONFIGS = flags.DEFINE_list(
     'configs', ['quickstart', 'bsuite'], 'Files of configs/, without ending.'
@@ -177,4 +177,4 @@ def _names(rows: Sequence[Mapping[str, Any]]) -> List[str]:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

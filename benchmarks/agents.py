@@ -14,10 +14,10 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import config as agent_config
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf.agents import R2IAgent
-from r2i_tf.training import errors
-from r2i_tf.training import run_config
 
 _CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
 _EPISODE = 100  # Steps of an episode in `trajectories`.

@@ -18,9 +18,9 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
 from absl import flags
 import numpy as np
 
-from benchmarks import every_domain
 from benchmarks import report
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
+from tests.acceptance import every_domain
 
 _ENVIRONMENTS = flags.DEFINE_integer(
     'environments', 4, 'How many step together.', lower_bound=1
@@ -192,4 +192,4 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

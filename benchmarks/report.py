@@ -13,7 +13,7 @@ from matplotlib import figure
 from matplotlib import ticker
 
 from benchmarks import tables
-from r2i_tf.training import errors
+from r2i_tf import errors
 
 QUICK = flags.DEFINE_bool(
     'quick', False, 'Under a minute: sizes that show only that it works.'

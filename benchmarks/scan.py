@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
-from r2i_tf.training import errors
+from r2i_tf import errors
+from r2i_tf.programs import command_line
 
 _SHAPES = flags.DEFINE_list(
     'shapes', ['4x1024x512', '16x256x128', '1x16384x256'], 'BxLxP, a list.'
@@ -47,7 +47,7 @@ _COPY, _CALL = 'copy', 'copy of one number'
 
 def main(_) -> None:
   """Runs what the flags ask for."""
-  from r2i_tf.training import quiet
+  from r2i_tf import quiet
 
   shapes = [_parse(text) for text in _SHAPES.value]
   lengths = report.numbers(_SERIES)
@@ -291,4 +291,4 @@ def _text(shape: Any) -> str:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

@@ -22,8 +22,8 @@ from absl import flags
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
-from r2i_tf.training import errors
+from r2i_tf import errors
+from r2i_tf.programs import command_line
 
 _PRESETS = ('debug', 'tiny', 'small', 'medium', 'large', 'xlarge')
 _PRESET = flags.DEFINE_enum(
@@ -46,7 +46,7 @@ _PRECISION = flags.DEFINE_enum(
 
 _MATRIX = 2048  # Rows and columns of the product that gauges the machine.
 # Values of `SequenceModelKind`, which is not imported yet: TensorFlow, which
-# comes with it, has to wait for `cli.run`.
+# comes with it, has to wait for `command_line.run`.
 _S3M, _GRU = 's3m', 'gru'
 
 
@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 def main(_) -> None:
   """Runs what the flags ask for."""
-  from r2i_tf.training import quiet
+  from r2i_tf import quiet
 
   lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
   seconds = report.SECONDS.value
@@ -236,7 +236,7 @@ def _setting():
   if config is not None and _PRESET.value:
     raise errors.RunError('--preset and --config exclude each other.')
   if config is not None:
-    return agents.run_setting(cli.run_config(config))
+    return agents.run_setting(command_line.run_config(config))
   if _PRESET.value:
     preset = agent_config.R2IConfig.preset(_PRESET.value)
     return agents.vector_setting(_PRESET.value, preset)
@@ -294,5 +294,5 @@ def _write_hlo(setting, each: Sequence[Case]) -> None:
 if __name__ == '__main__':
   # As soon as the flag is defined the launch programs' parser insists on it.
   if any(re.match(r'--?config([.=]|$)', word) for word in sys.argv[1:]):
-    cli.define_config()
-  cli.run(main)
+    command_line.define_config()
+  command_line.run(main)

@@ -9,7 +9,7 @@ import pathlib
 
 from absl import flags
 
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
 _POLICY = flags.DEFINE_string(
     'policy', None, 'Directory of an exported policy.', required=True
@@ -36,4 +36,4 @@ def main(_) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

@@ -8,7 +8,7 @@ install.
 
 import sys
 
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
 
 def main(_) -> None:
@@ -21,4 +21,4 @@ def main(_) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

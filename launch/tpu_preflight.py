@@ -9,9 +9,9 @@ import sys
 
 from absl import flags
 
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
-_CONFIG = cli.define_config()
+_CONFIG = command_line.define_config()
 _TOPOLOGY = flags.DEFINE_string(
     'topology', None, 'The TPU, such as v5e:2x2.', required=True
 )
@@ -28,13 +28,13 @@ _TASK = flags.DEFINE_string(
 def main(_) -> None:
   """Compiles, and says what came of it."""
   # TensorFlow loads only once the flags are right.
-  from r2i_tf.training import preflight
+  from r2i_tf import tpu as preflight
 
-  config = cli.run_config(_CONFIG.value, _TASK.value)
+  config = command_line.run_config(_CONFIG.value, _TASK.value)
   report = preflight.check(config, _TOPOLOGY.value, _WORKDIR.value)
   print(preflight.describe(report))
   sys.exit(0 if report.fits else 1)
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

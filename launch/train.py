@@ -5,9 +5,9 @@ python launch/train.py --config=configs/quickstart.py --workdir=runs/first
 
 from absl import flags
 
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
-_CONFIG = cli.define_config()
+_CONFIG = command_line.define_config()
 _WORKDIR = flags.DEFINE_string(
     'workdir',
     None,
@@ -24,10 +24,10 @@ def main(_) -> None:
   # TensorFlow loads only once the flags are right.
   from r2i_tf.training import run
 
-  config = cli.run_config(_CONFIG.value, _TASK.value)
+  config = command_line.run_config(_CONFIG.value, _TASK.value)
   summary = run.train(config, _WORKDIR.value)
-  print(cli.report(summary))
+  print(command_line.report(summary))
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

@@ -7,16 +7,18 @@ field's, is refused with one sentence. Ranges are the dataclasses' own business
 (`__post_init__`).
 """
 
+from collections.abc import Mapping
 import dataclasses
-import difflib
 import enum
 import typing
-from typing import Any, Mapping, Optional, Type, TypeVar
+from typing import Any, Optional, TypeVar
+
+from r2i_tf import errors
 
 T = TypeVar('T')
 
 
-class ConfigError(ValueError):
+class ConfigError(errors.UserError, ValueError):
   """A configuration that cannot be used, explained in one sentence."""
 
 
@@ -26,16 +28,22 @@ def require(condition: bool, message: str) -> None:
     raise ConfigError(message)
 
 
-def nearest(name: str, valid: typing.Iterable[str]) -> str:
-  """Returns a clause that names the valid names, the nearest first if any."""
-  valid = sorted(valid)
-  close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-  if close:
-    return f'did you mean {close[0]!r}?'
-  return f'valid are {", ".join(valid)}.'
+def require_positive(config: Any, prefix: str, *names: str) -> None:
+  """Raises `ConfigError` unless these fields of a dataclass are positive.
+
+  Args:
+    config: The dataclass.
+    prefix: What stands before the fields' names in the sentence, such as
+      'replay'; '' for nothing.
+    *names: The fields.
+  """
+  for name in names:
+    value = getattr(config, name)
+    label = f'{prefix}.{name}' if prefix else name
+    require(value > 0, f'{label} is {value}, but it must be positive.')
 
 
-def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
+def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   """Builds the frozen dataclass `cls` from a nested mapping.
 
   Args:
@@ -53,7 +61,7 @@ def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   """
   hints = typing.get_type_hints(cls)
   names = [field.name for field in dataclasses.fields(cls)]
-  if not isinstance(mapping, typing.Mapping) and not hasattr(mapping, 'items'):
+  if not isinstance(mapping, Mapping) and not hasattr(mapping, 'items'):
     raise ConfigError(
         f'config field {path!r} is {mapping!r}, but a group of fields is'
         f' needed there: {", ".join(names)}.'
@@ -62,7 +70,9 @@ def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   for key, value in mapping.items():
     name = f'{path}.{key}' if path else key
     if key not in names:
-      raise ConfigError(f'unknown config field {name!r}: {nearest(key, names)}')
+      raise ConfigError(
+          f'unknown config field {name!r}: {errors.did_you_mean(key, names)}'
+      )
     arguments[key] = _convert(hints[key], value, name)
   return cls(**arguments)
 
@@ -121,7 +131,7 @@ def check_name(cls: type, name: str) -> None:
       names = [f'{path}.{field}' if path else field for field in hints]
       wanted = f'{path}.{part}' if path else part
       raise ConfigError(
-          f'unknown config field {name!r}: {nearest(wanted, names)}'
+          f'unknown config field {name!r}: {errors.did_you_mean(wanted, names)}'
       )
     path = f'{path}.{part}' if path else part
     cls = hints[part]
@@ -153,7 +163,8 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
     except ValueError:
       valid = [str(member.value) for member in hint]
       raise ConfigError(
-          f'config field {name!r} is {value!r}: {nearest(str(value), valid)}'
+          f'config field {name!r} is {value!r}:'
+          f' {errors.did_you_mean(str(value), valid)}'
       ) from None
   if hint is float and isinstance(value, int) and not isinstance(value, bool):
     return float(value)

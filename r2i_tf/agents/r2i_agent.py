@@ -13,10 +13,10 @@ from r2i_tf import config as agent_config
 from r2i_tf.agents import experience as experience_lib
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.agents import r2i_policy
+from r2i_tf.agents import spec_checks
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import actions as actions_lib
-from r2i_tf.environments import specs
 from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import State
@@ -62,7 +62,7 @@ class R2IAgent(tf_agent.TFAgent):
       schema.ConfigError: The observation cannot be encoded as `config` says.
     """
     config = config or agent_config.R2IConfig()
-    specs.check_specs(
+    spec_checks.check_specs(
         time_step_spec,
         action_spec,
         lambda path: layout.is_ignored(path, config.world_model),
@@ -172,7 +172,7 @@ class R2IAgent(tf_agent.TFAgent):
         'ssm': (
             world,
             self._world_model.ssm_variables,
-            config.ssm_learning_rate,
+            config.world_model.sequence_model.s3m.learning_rate,
             0.0,
         ),
         'actor': (

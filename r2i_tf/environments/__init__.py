@@ -8,10 +8,9 @@ The public names are loaded on first use: the processes of a pool are forty
 times this package, and need no TensorFlow.
 """
 
-import importlib
 import typing
 
-from r2i_tf.environments import quiet_imports  # noqa: F401  # isort: skip, first
+from r2i_tf import lazy
 
 if typing.TYPE_CHECKING:
   from r2i_tf.environments.dm_env_adapter import from_dm_env
@@ -19,7 +18,6 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.errors import FaultyEnvironmentError
   from r2i_tf.environments.errors import MissingSuiteError
   from r2i_tf.environments.errors import UnknownTaskError
-  from r2i_tf.environments.errors import UnsupportedSpecError
   from r2i_tf.environments.loader import load
   from r2i_tf.environments.loader import load_batch
   from r2i_tf.environments.options import AtariOptions
@@ -30,33 +28,9 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.options import PoolOptions
   from r2i_tf.environments.options import PopgymOptions
   from r2i_tf.environments.options import SuiteOptions
-  from r2i_tf.environments.pool import EnvironmentPool
-  from r2i_tf.environments.specs import check_specs
-  from r2i_tf.environments.suites import list_tasks
-  from r2i_tf.environments.suites import missing_suites
-
-_MODULE_OF = {
-    'AtariOptions': 'options',
-    'BsuiteOptions': 'options',
-    'CrashedEnvironmentError': 'errors',
-    'DmcObservations': 'options',
-    'DmcOptions': 'options',
-    'EnvironmentPool': 'pool',
-    'FaultyEnvironmentError': 'errors',
-    'GymnasiumOptions': 'options',
-    'MissingSuiteError': 'errors',
-    'PoolOptions': 'options',
-    'PopgymOptions': 'options',
-    'SuiteOptions': 'options',
-    'UnknownTaskError': 'errors',
-    'UnsupportedSpecError': 'errors',
-    'check_specs': 'specs',
-    'from_dm_env': 'dm_env_adapter',
-    'list_tasks': 'suites',
-    'load': 'loader',
-    'load_batch': 'loader',
-    'missing_suites': 'suites',
-}
+  from r2i_tf.environments.pool.environment_pool import EnvironmentPool
+  from r2i_tf.environments.suites.registry import list_tasks
+  from r2i_tf.environments.suites.registry import missing_suites
 
 __all__ = [
     'AtariOptions',
@@ -72,8 +46,6 @@ __all__ = [
     'PopgymOptions',
     'SuiteOptions',
     'UnknownTaskError',
-    'UnsupportedSpecError',
-    'check_specs',
     'from_dm_env',
     'list_tasks',
     'load',
@@ -81,9 +53,26 @@ __all__ = [
     'missing_suites',
 ]
 
-
-def __getattr__(name: str):
-  if name not in _MODULE_OF:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  module = importlib.import_module(f'{__name__}.{_MODULE_OF[name]}')
-  return getattr(module, name)
+__getattr__ = lazy.attributes(
+    __name__,
+    {
+        'AtariOptions': 'options',
+        'BsuiteOptions': 'options',
+        'CrashedEnvironmentError': 'errors',
+        'DmcObservations': 'options',
+        'DmcOptions': 'options',
+        'EnvironmentPool': 'pool.environment_pool',
+        'FaultyEnvironmentError': 'errors',
+        'GymnasiumOptions': 'options',
+        'MissingSuiteError': 'errors',
+        'PoolOptions': 'options',
+        'PopgymOptions': 'options',
+        'SuiteOptions': 'options',
+        'UnknownTaskError': 'errors',
+        'from_dm_env': 'dm_env_adapter',
+        'list_tasks': 'suites.registry',
+        'load': 'loader',
+        'load_batch': 'loader',
+        'missing_suites': 'suites.registry',
+    },
+)

@@ -3,30 +3,32 @@
 import difflib
 from typing import List, Sequence
 
+from r2i_tf import errors
+
 _FEW = 10  # As many names as a sentence can hold.
 
 
-class UnknownTaskError(ValueError):
+class UnknownTaskError(errors.UserError, ValueError):
   """A task name that no suite has."""
 
 
-class MissingSuiteError(ImportError):
+class MissingSuiteError(errors.UserError, ImportError):
   """A suite whose package, data or system library is not installed."""
 
 
-class UnsupportedSpecError(ValueError):
-  """An observation, action or reward that R2I cannot take."""
-
-
-class FaultyEnvironmentError(RuntimeError):
+class FaultyEnvironmentError(errors.UserError, RuntimeError):
   """A step that raised, or that gave what the specs do not announce."""
 
 
-class CrashedEnvironmentError(RuntimeError):
+class CrashedEnvironmentError(errors.UserError, RuntimeError):
   """An environment that crashed once more than its pool restarts it.
 
   Its cause holds the traceback of the environment's process.
   """
+
+  def report(self) -> str:
+    """Returns the sentence and the traceback, which nobody else can show."""
+    return f'{self}{self.__cause__ or ""}'
 
 
 def check_task(suite: str, name: str, valid: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ class GymnasiumEnvironment(dm_env.Environment):
       join_actions: MultiDiscrete actions become one integer.
 
     Raises:
-      errors.UnsupportedSpecError: R2I cannot take one of its spaces.
+      specs.UnsupportedSpecError: R2I cannot take one of its spaces.
     """
     self._environment = environment
     self._seed = seed

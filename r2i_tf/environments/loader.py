@@ -12,8 +12,8 @@ from tf_agents.environments import py_environment
 
 from r2i_tf.environments import dm_env_adapter
 from r2i_tf.environments import options as options_lib
-from r2i_tf.environments import pool as pool_lib
-from r2i_tf.environments import suites
+from r2i_tf.environments.pool import environment_pool as pool_lib
+from r2i_tf.environments.suites import registry as suites
 
 
 def load(

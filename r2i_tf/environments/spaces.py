@@ -22,11 +22,11 @@ them (or one, see `joined`), and Box is an array within its bounds.
 
 from typing import Any, Callable, Tuple
 
-from dm_env import specs
+from dm_env import specs as dm_specs
 from gymnasium import spaces
 import numpy as np
 
-from r2i_tf.environments import errors
+from r2i_tf import specs
 from r2i_tf.environments import images
 
 Convert = Callable[[Any], Any]
@@ -44,7 +44,7 @@ def observation(space: spaces.Space, image_size: int) -> Tuple[Any, Convert]:
     arrays of these specs.
 
   Raises:
-    errors.UnsupportedSpecError: The space is of another kind.
+    specs.UnsupportedSpecError: The space is of another kind.
   """
   if isinstance(space, spaces.Dict):
     parts = {k: observation(s, image_size) for k, s in space.spaces.items()}
@@ -55,7 +55,7 @@ def observation(space: spaces.Space, image_size: int) -> Tuple[Any, Convert]:
     )
   if _is_image(space):
     size, channels = image_size, space.shape[-1]
-    spec = specs.BoundedArray([size, size, channels], np.uint8, 0, 255)
+    spec = dm_specs.BoundedArray([size, size, channels], np.uint8, 0, 255)
     return spec, lambda x: images.resized(x, size)
   if isinstance(space, spaces.Tuple) and not _is_vector(space):
     parts = [observation(s, image_size) for s in space.spaces]
@@ -64,19 +64,19 @@ def observation(space: spaces.Space, image_size: int) -> Tuple[Any, Convert]:
         lambda x: tuple(c(part) for (_, c), part in zip(parts, x)),
     )
   if not _is_vector(space):
-    raise errors.UnsupportedSpecError(
+    raise specs.UnsupportedSpecError(
         f'the observation of the environment is {space}, but R2I takes Box,'
         ' Discrete, MultiDiscrete, MultiBinary, Tuple and Dict.'
     )
   size = spaces.flatdim(space)
   dtype = _vector_dtype(space)
   return (
-      specs.Array([size], dtype),
+      dm_specs.Array([size], dtype),
       lambda x: spaces.flatten(space, x).astype(dtype),
   )
 
 
-def action(space: spaces.Space, joined: bool) -> Tuple[specs.Array, Convert]:
+def action(space: spaces.Space, joined: bool) -> Tuple[dm_specs.Array, Convert]:
   """Returns the spec of an action and what makes it an element of the space.
 
   Args:
@@ -85,28 +85,30 @@ def action(space: spaces.Space, joined: bool) -> Tuple[specs.Array, Convert]:
       last number running fastest.
 
   Raises:
-    errors.UnsupportedSpecError: The space is of another kind.
+    specs.UnsupportedSpecError: The space is of another kind.
   """
   if isinstance(space, spaces.Discrete):
     low, high = int(space.start), int(space.start + space.n) - 1
-    return specs.BoundedArray([], np.int32, low, high), int
+    return dm_specs.BoundedArray([], np.int32, low, high), int
   if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
     if joined:
       count = int(np.prod(space.nvec))
       return (
-          specs.BoundedArray([], np.int32, 0, count - 1),
+          dm_specs.BoundedArray([], np.int32, 0, count - 1),
           lambda x: np.stack(np.unravel_index(x, space.nvec)) + space.start,
       )
     last = space.start + space.nvec - 1
-    spec = specs.BoundedArray(space.shape, np.int32, space.start, last)
+    spec = dm_specs.BoundedArray(space.shape, np.int32, space.start, last)
     return spec, lambda x: np.asarray(x, space.dtype)
   if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-    spec = specs.BoundedArray(space.shape, np.int32, 0, 1)
+    spec = dm_specs.BoundedArray(space.shape, np.int32, 0, 1)
     return spec, lambda x: np.asarray(x, space.dtype)
   if isinstance(space, spaces.Box):
-    spec = specs.BoundedArray(space.shape, space.dtype, space.low, space.high)
+    spec = dm_specs.BoundedArray(
+        space.shape, space.dtype, space.low, space.high
+    )
     return spec, lambda x: np.asarray(x, space.dtype)
-  raise errors.UnsupportedSpecError(
+  raise specs.UnsupportedSpecError(
       f'the action of the environment is {space}, but R2I takes Discrete, Box,'
       ' and MultiDiscrete or MultiBinary of rank 1.'
   )

@@ -7,30 +7,19 @@ first, on pairs of real numbers.
 
 from __future__ import annotations
 
-import enum
-
 import tensorflow as tf
+
+from r2i_tf.ssm import options
 
 # Below this abs(z) the series of (exp(z) - 1) / z is exact to float32.
 _SERIES_RADIUS = 0.03
-
-
-class Discretization(enum.Enum):
-  """How the input and the state move between two steps.
-
-  BILINEAR: the trapezoidal rule; stable wherever the continuous system is.
-  ZERO_ORDER_HOLD: exact for an input that stays constant during a step.
-  """
-
-  BILINEAR = 'bilinear'
-  ZERO_ORDER_HOLD = 'zoh'
 
 
 def discretize(
     eigenvalues: tf.Tensor,
     b: tf.Tensor,
     step: tf.Tensor,
-    method: Discretization,
+    method: options.Discretization,
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Discretises a diagonal state-space model (S5, arXiv 2208.04933, eq. 6).
 
@@ -56,7 +45,7 @@ def discretize(
   eigenvalues, b, step = _validated(eigenvalues, b, step)
   z_re = eigenvalues[:, 0] * step[:, 0]
   z_im = eigenvalues[:, 1] * step[:, 0]
-  if method is Discretization.BILINEAR:
+  if method is options.Discretization.BILINEAR:
     denominator_re = 1.0 - 0.5 * z_re
     denominator_im = -0.5 * z_im
     inverse_re, inverse_im = _reciprocal(denominator_re, denominator_im)
@@ -64,14 +53,14 @@ def discretize(
         inverse_re, inverse_im, 1.0 + 0.5 * z_re, 0.5 * z_im
     )
     scale_re, scale_im = inverse_re, inverse_im
-  elif method is Discretization.ZERO_ORDER_HOLD:
+  elif method is options.Discretization.ZERO_ORDER_HOLD:
     lambda_re = tf.exp(z_re) * tf.cos(z_im)
     lambda_im = tf.exp(z_re) * tf.sin(z_im)
     scale_re, scale_im = _exponential_quotient(z_re, z_im)
   else:
     raise ValueError(
         f'method is {method!r}; it must be one of'
-        f' {[str(allowed) for allowed in Discretization]}.'
+        f' {[str(allowed) for allowed in options.Discretization]}.'
     )
   b_re, b_im = _multiply(
       (scale_re * step[:, 0])[:, tf.newaxis],

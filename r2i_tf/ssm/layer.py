@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import hippo
+from r2i_tf.ssm import options
 from r2i_tf.ssm import scan
 
 
@@ -56,8 +57,8 @@ class DiagonalSSM(tf.keras.layers.Layer):
       width: int,
       state_size: int,
       blocks: int,
-      discretization: discretization_lib.Discretization = (
-          discretization_lib.Discretization.BILINEAR
+      discretization: options.Discretization = (
+          options.Discretization.BILINEAR
       ),
       min_step: float = 0.001,
       max_step: float = 0.1,
@@ -92,10 +93,10 @@ class DiagonalSSM(tf.keras.layers.Layer):
     super().__init__(name=name, dtype=dtype)
     if width < 1:
       raise ValueError(f'width is {width}; it must be at least 1.')
-    if discretization not in tuple(discretization_lib.Discretization):
+    if discretization not in tuple(options.Discretization):
       raise ValueError(
           f'discretization is {discretization!r}; it must be one of'
-          f' {[str(a) for a in discretization_lib.Discretization]}.'
+          f' {[str(a) for a in options.Discretization]}.'
       )
     if not 0.0 < min_step <= max_step:
       raise ValueError(

@@ -16,8 +16,8 @@ from typing import Union
 
 import tensorflow as tf
 
-from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import layer as layer_lib
+from r2i_tf.ssm import options
 from r2i_tf.ssm import rematerialization
 
 _DType = Union[str, tf.keras.mixed_precision.Policy, None]
@@ -118,8 +118,8 @@ class S3MStack(tf.keras.layers.Layer):
       width: int,
       state_size: int,
       blocks: int,
-      discretization: discretization_lib.Discretization = (
-          discretization_lib.Discretization.BILINEAR
+      discretization: options.Discretization = (
+          options.Discretization.BILINEAR
       ),
       min_step: float = 0.001,
       max_step: float = 0.1,

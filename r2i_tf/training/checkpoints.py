@@ -17,8 +17,8 @@ import zipfile
 
 import tensorflow as tf
 
-from r2i_tf.training import errors
-from r2i_tf.training import files
+from r2i_tf import errors
+from r2i_tf import files
 
 _KEPT = 2
 _MANIFEST = 'manifest.json'

@@ -16,11 +16,11 @@ from tf_agents.environments import py_environment
 from tf_agents.policies import py_tf_eager_policy
 
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import files
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
-from r2i_tf.training import errors
 from r2i_tf.training import export
-from r2i_tf.training import files
 
 RESULT_FILE = 'evaluation.json'
 LoadEnvironment = Callable[

@@ -17,9 +17,9 @@ from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.policies import policy_saver
 
+from r2i_tf import files
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
-from r2i_tf.training import files
 
 TASK_FILE = 'task.json'
 

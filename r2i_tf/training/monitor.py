@@ -4,12 +4,12 @@ import pathlib
 import time
 from typing import Any, Mapping, Optional, Tuple
 
+from r2i_tf import run_config
+from r2i_tf.record import metrics
+from r2i_tf.record import progress
+from r2i_tf.record import records
 from r2i_tf.training import episodes
-from r2i_tf.training import metrics
-from r2i_tf.training import progress
-from r2i_tf.training import run_config
 from r2i_tf.training import trainer as trainer_lib
-from r2i_tf.visualization import records
 
 _SHOWN_EPISODES = 100  # Those of the mean return on the progress line.
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.

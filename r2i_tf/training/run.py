@@ -21,21 +21,21 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import trajectory
 
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import quiet
+from r2i_tf import run_config
 from r2i_tf.agents import r2i_agent
+from r2i_tf.record import learning_curve
+from r2i_tf.replay import memory
 from r2i_tf.training import checkpoints
 from r2i_tf.training import episodes
-from r2i_tf.training import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
-from r2i_tf.training import memory
 from r2i_tf.training import monitor
-from r2i_tf.training import quiet
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 from r2i_tf.training import trainer
 from r2i_tf.training import workdir as workdir_lib
-from r2i_tf.visualization import learning_curve
 
 BuildAgent = Callable[
     [Any, Any, run_config.RunConfig, tf.Variable], tf_agent.TFAgent

@@ -5,8 +5,8 @@ import fractions
 import math
 from typing import Optional
 
+from r2i_tf import run_config
 from r2i_tf.training import episodes
-from r2i_tf.training import run_config
 
 
 class StopReason(enum.Enum):

@@ -15,9 +15,9 @@ from tf_agents.environments import tf_py_environment
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.utils import common
 
+from r2i_tf import run_config
+from r2i_tf.replay import files as replay_files
 from r2i_tf.training import episodes
-from r2i_tf.training import replay_files
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 
 

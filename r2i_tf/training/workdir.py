@@ -15,10 +15,10 @@ import pathlib
 import platform
 from typing import Dict
 
+from r2i_tf import errors
+from r2i_tf import files
+from r2i_tf import run_config
 from r2i_tf import schema
-from r2i_tf.training import errors
-from r2i_tf.training import files
-from r2i_tf.training import run_config
 
 # Fields, and groups of them, that a run may be started again with other values
 # of. Every other one would make the second part another experiment than the

@@ -84,7 +84,7 @@ class S3MSequenceModel(SequenceModel):
       dtype: Keras dtype or policy of the products outside of the recurrence.
     """
     super().__init__(name='s3m', dtype=dtype)
-    self._state_shape = [config.layers, 2, config.state_size]
+    self._state_shape = [config.s3m.layers, 2, config.s3m.state_size]
     self.hidden_size = math.prod(self._state_shape)
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
     # What enters the stack at a first step, where inputs are zeros. They would
@@ -97,15 +97,15 @@ class S3MSequenceModel(SequenceModel):
         initializer=tf.keras.initializers.RandomNormal(stddev=0.1),
     )
     self._stack = ssm.S3MStack(
-        layers=config.layers,
+        layers=config.s3m.layers,
         width=config.width,
-        state_size=config.state_size,
-        blocks=config.blocks,
-        discretization=config.discretization,
-        min_step=config.min_step,
-        max_step=config.max_step,
+        state_size=config.s3m.state_size,
+        blocks=config.s3m.blocks,
+        discretization=config.s3m.discretization,
+        min_step=config.s3m.min_step,
+        max_step=config.s3m.max_step,
         learned_initial_state=config.learned_initial_state,
-        rematerialize=config.rematerialize,
+        rematerialize=config.s3m.rematerialize,
         dtype=dtype,
         name='stack',
     )

@@ -14,7 +14,7 @@ from tf_agents.trajectories import time_step as ts
 from r2i_tf import R2IAgent
 from r2i_tf import config as agent_config
 from r2i_tf.agents import experience as experience_lib
-from r2i_tf.environments import UnsupportedSpecError
+from r2i_tf.specs import UnsupportedSpecError
 from r2i_tf.world_model import State
 from tests.agents import small
 

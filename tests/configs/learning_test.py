@@ -6,14 +6,15 @@ import runpy
 import pytest
 
 from r2i_tf import environments
+from r2i_tf import presets
+from r2i_tf import run_config
 from r2i_tf import schema
-from r2i_tf.training import run_config
 
 _PATH = pathlib.Path(__file__).parents[2] / 'configs' / 'learning.py'
 _FILE = runpy.run_path(str(_PATH))
 
 
-@pytest.mark.parametrize('variant', _FILE['_VARIANTS'])
+@pytest.mark.parametrize('variant', presets.RUNS['learning'])
 def test_every_variant_is_a_run(variant):
   """Its fields are fields of a run, and its task can be made as it says."""
   mapping = _FILE['get_config'](variant).to_dict()
@@ -30,5 +31,7 @@ def test_every_variant_is_a_run(variant):
 def test_a_variant_is_to_be_named():
   """Without a variant, or with a wrong one, the error lists them."""
   for wrong in ('', 'catch'):
-    with pytest.raises(schema.ConfigError, match='repeat_previous, cartpole'):
+    with pytest.raises(
+        schema.ConfigError, match='repeat_previous, cartpole|catch_images'
+    ):
       _FILE['get_config'](wrong)

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from configs import quickstart
+from r2i_tf import run_config
 from r2i_tf import schema
-from r2i_tf.training import run_config
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / 'docs' / 'presets.md'
 
@@ -43,13 +43,13 @@ _DEFAULT = {
     _MEMORY + 'kind': 's3m',
     _MEMORY + 'output_size': 4096,
     _MEMORY + 'width': 1024,
-    _MEMORY + 'state_size': 128,
-    _MEMORY + 'layers': 4,
-    _MEMORY + 'blocks': 8,
-    _MEMORY + 'discretization': 'bilinear',
+    _MEMORY + 's3m.state_size': 128,
+    _MEMORY + 's3m.layers': 4,
+    _MEMORY + 's3m.blocks': 8,
+    _MEMORY + 's3m.discretization': 'bilinear',
     _MEMORY + 'learned_initial_state': True,
-    _MEMORY + 'min_step': 0.001,
-    _MEMORY + 'max_step': 0.1,
+    _MEMORY + 's3m.min_step': 0.001,
+    _MEMORY + 's3m.max_step': 0.1,
     _MODEL + 'latent.groups': 32,
     _MODEL + 'latent.classes': 32,
     _MODEL + 'latent.unimix': 0.01,
@@ -72,7 +72,7 @@ _DEFAULT = {
     'agent.world_model_optimizer.epsilon': 1e-8,
     'agent.world_model_optimizer.clip_norm': 1000,
     'agent.world_model_optimizer.weight_decay': 0,
-    'agent.ssm_learning_rate': 1e-4,
+    _MEMORY + 's3m.learning_rate': 1e-4,
     'agent.actor_optimizer.learning_rate': 3e-5,
     'agent.actor_optimizer.epsilon': 1e-5,
     'agent.actor_optimizer.clip_norm': 100,
@@ -101,8 +101,8 @@ _DOMAINS = {
         'replay.batch_size': 16,
         'replay.sequence_length': 256,
         'agent.precision': 'float32',
-        _MEMORY + 'layers': 3,
-        _MEMORY + 'discretization': 'zoh',
+        _MEMORY + 's3m.layers': 3,
+        _MEMORY + 's3m.discretization': 'zoh',
         _MEMORY + 'learned_initial_state': False,
         _BEHAVIOR + 'policy_input': 'hidden',
     },
@@ -112,7 +112,7 @@ _DOMAINS = {
         'parallel_environments': 8,
         'train_ratio': 64,
         _MEMORY + 'output_size': 1024,
-        _MEMORY + 'layers': 3,
+        _MEMORY + 's3m.layers': 3,
         **_mlps(_CODERS, 1, 512),
         _BEHAVIOR + 'policy_input': 'hidden',
     },
@@ -121,8 +121,8 @@ _DOMAINS = {
         'parallel_environments': 40,
         'train_ratio': 64,
         _MEMORY + 'output_size': 2048,
-        _MEMORY + 'state_size': 512,
-        _MEMORY + 'layers': 5,
+        _MEMORY + 's3m.state_size': 512,
+        _MEMORY + 's3m.layers': 5,
         **_mlps(_CODERS, 4, 400),
         **_mlps(_HEADS, 4, 1024),
         _MODEL + 'cnn_depth': 48,
@@ -132,7 +132,7 @@ _DOMAINS = {
         'agent.world_model_optimizer.learning_rate': 3e-4,
         'agent.world_model_optimizer.clip_norm': 200,
         'agent.world_model_optimizer.weight_decay': 1e-2,
-        'agent.ssm_learning_rate': 3e-4,
+        _MEMORY + 's3m.learning_rate': 3e-4,
         'agent.actor_optimizer.learning_rate': 1e-4,
         'agent.actor_optimizer.clip_norm': 200,
         'agent.critic_optimizer.learning_rate': 1e-4,
@@ -193,11 +193,10 @@ _OURS = {
 
 # What is ours alone, and left at what changes nothing.
 _UNPUBLISHED = {
-    _MEMORY + 'rematerialize',
+    _MEMORY + 's3m.rematerialize',
     _MODEL + 'image_keys',
     _MODEL + 'vector_keys',
     _MODEL + 'ignored_keys',
-    'agent.size',
 }
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf.environments.suites import registry as suites
 
 ale_py = pytest.importorskip('ale_py')
 

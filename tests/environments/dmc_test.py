@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf.agents import spec_checks
 from r2i_tf.environments import rendering
-from r2i_tf.environments import suites
+from r2i_tf.environments.suites import registry as suites
 from tests.environments.drawing import needs_images
 
 suite = pytest.importorskip('dm_control.suite')
@@ -35,7 +36,7 @@ def test_every_task_of_the_benchmark_steps():
   assert len(suite.BENCHMARKING) == 28
   for domain, task in suite.BENCHMARKING:
     env = environments.load(f'dmc/{domain}/{task}', seed=1)
-    environments.check_specs(env.time_step_spec(), env.action_spec())
+    spec_checks.check_specs(env.time_step_spec(), env.action_spec())
     spec = env.action_spec()
     assert np.all(spec.minimum == -1) and np.all(spec.maximum == 1)
     env.reset()
@@ -131,7 +132,7 @@ def test_a_program_ends_in_silence(end):
 def test_vision_sees_the_camera_and_nothing_else():
   """The observation is one image, of the last of the two steps."""
   env = environments.load('dmc/walker/walk', 0, {'observations': 'vision'})
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   env.reset()
   for action in actions(env, 3):
     time_step = env.step(action)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf import specs
+from r2i_tf.agents import spec_checks
+from r2i_tf.environments.suites import registry as suites
 
 gymnasium = pytest.importorskip('gymnasium')
 spaces = gymnasium.spaces
@@ -17,7 +19,7 @@ def test_every_listed_environment_steps():
   assert 'gymnasium/CartPole-v1' in names
   for name in names:
     env = environments.load(name, seed=0)
-    environments.check_specs(env.time_step_spec(), env.action_spec())
+    spec_checks.check_specs(env.time_step_spec(), env.action_spec())
     env.reset()
     spec = env.action_spec()
     env.step(np.full(spec.shape, np.min(spec.minimum), spec.dtype))
@@ -166,5 +168,5 @@ def test_actions(space, joined, action, expected):
 )
 def test_other_spaces_are_refused(convert_space, space):
   """What has no arrays of one shape is named."""
-  with pytest.raises(environments.UnsupportedSpecError, match='but R2I takes'):
+  with pytest.raises(specs.UnsupportedSpecError, match='but R2I takes'):
     convert_space(space)

@@ -8,6 +8,7 @@ import pytest
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import environments
+from r2i_tf.agents import spec_checks
 from tests.environments import fakes
 
 # One of each that has randomness of its own and needs no download.
@@ -104,7 +105,7 @@ def test_seed_leaves_the_task_alone(task):
 def test_time_steps_match_their_specs(task):
   """What arrives has the shapes and dtypes announced, rewards as float32."""
   env = environments.load(task, seed=0)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   assert env.time_step_spec().reward.dtype == np.float32
   time_step = env.reset()
   for _ in range(3):
@@ -178,7 +179,7 @@ def test_batch_of_none_is_refused():
 def test_own_environment_enters_with_its_discounts(given):
   """A user's environment works, and its time limit is no termination."""
   env = environments.from_dm_env(given)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   env.reset()
   for _ in range(3):
     time_step = env.step(np.float32(0.5))

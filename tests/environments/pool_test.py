@@ -17,7 +17,7 @@ from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
-from r2i_tf.environments import pool as pool_lib
+from r2i_tf.environments.pool import environment_pool as pool_lib
 from tests.environments import fakes
 
 FIRST, MID, LAST = (int(k) for k in (0, 1, 2))

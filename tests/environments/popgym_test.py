@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf.agents import spec_checks
+from r2i_tf.environments.suites import registry as suites
 
 envs = pytest.importorskip('popgym.envs')
 
@@ -14,7 +15,7 @@ NAMES = [cls.__name__ for cls in envs.ALL]
 def play(task, seed, steps=150, options=None):
   """Returns observations and rewards under random actions, and the ends."""
   env = environments.load(f'popgym/{task}', seed, options)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   spec = env.action_spec()
   random = np.random.default_rng(0)
   time_step, rows, ends = env.reset(), [], set()

@@ -10,7 +10,7 @@ import pytest
 
 from r2i_tf import environments
 from r2i_tf.environments import errors
-from r2i_tf.environments import suites
+from r2i_tf.environments.suites import registry as suites
 
 PACKAGES = {
     'bsuite': ('bsuite', 'bsuite'),

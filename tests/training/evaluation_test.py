@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import environments
-from r2i_tf.training import errors
+from r2i_tf import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from tests.training import fakes

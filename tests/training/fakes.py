@@ -9,8 +9,8 @@ from tf_agents.policies import random_tf_policy
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import run_config
 from r2i_tf.training import run
-from r2i_tf.training import run_config
 
 
 class Countdown(py_environment.PyEnvironment):

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from r2i_tf import config as agent_config
+from r2i_tf import run_config
+from r2i_tf.record import records
 from r2i_tf.training import run
-from r2i_tf.training import run_config
-from r2i_tf.visualization import records
 
 _TIMED = ('minutes', 'steps_per_second')
 

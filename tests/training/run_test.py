@@ -10,15 +10,15 @@ import pytest
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import run_config
 from r2i_tf import schema
+from r2i_tf.record import records
 from r2i_tf.training import checkpoints
-from r2i_tf.training import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import run
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 from r2i_tf.training import trainer
-from r2i_tf.visualization import records
 from tests.training import fakes
 
 

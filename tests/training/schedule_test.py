@@ -2,8 +2,8 @@
 
 import pytest
 
+from r2i_tf import run_config
 from r2i_tf.training import episodes
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 from tests.training import fakes
 

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.training import errors
-from r2i_tf.training import run_config
+from r2i_tf import errors
+from r2i_tf import run_config
 from r2i_tf.training import workdir
 from tests.training import fakes
 

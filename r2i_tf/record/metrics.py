@@ -1,0 +1,82 @@
+"""The record of a run: `metrics.jsonl` for programs, TensorBoard for eyes.
+
+A record holds the return and the step of every episode that finished since the
+one before it, so that the whole learning curve can be drawn from the file.
+`visualization/records.py` reads it and lists what is in it.
+"""
+
+import json
+import math
+import pathlib
+from typing import Any, Dict, List, Mapping
+
+import tensorflow as tf
+
+from r2i_tf import files
+from r2i_tf.record import records
+from r2i_tf.training import episodes
+
+
+class MetricsWriter:
+  """Appends records to both files."""
+
+  def __init__(
+      self, path: pathlib.Path, tensorboard: pathlib.Path, first_step: int
+  ):
+    """Opens the files, and cuts what a run that stopped wrote too much.
+
+    Args:
+      path: The JSON Lines file.
+      tensorboard: The directory of the TensorBoard events.
+      first_step: Environment steps at which this start goes on; records beyond
+        them, and a last line that is not whole, are dropped.
+    """
+    _cut(path, first_step)
+    self._file = open(path, 'a', encoding='utf-8')
+    self._summaries = tf.summary.create_file_writer(str(tensorboard))
+
+  def write(
+      self, record: Mapping[str, Any], finished: List[episodes.Episode]
+  ) -> None:
+    """Writes one record and flushes it.
+
+    Args:
+      record: Names to numbers or None, with the environment steps among them.
+      finished: The episodes since the last record.
+    """
+    line: Dict[str, Any] = {
+        name: _plain(value) for name, value in record.items()
+    }
+    line['episode_steps'] = [e.environment_step for e in finished]
+    line['episode_returns'] = [_plain(e.episode_return) for e in finished]
+    self._file.write(json.dumps(line) + '\n')
+    self._file.flush()
+    with self._summaries.as_default(step=record[records.STEP]):
+      for name, value in record.items():
+        if value is not None and name != records.STEP:
+          tf.summary.scalar(name, value)
+    self._summaries.flush()
+
+  def close(self) -> None:
+    """Closes both files."""
+    self._file.close()
+    self._summaries.close()
+
+
+def _cut(path: pathlib.Path, step: int) -> None:
+  """Keeps the whole records up to `step` only."""
+  if not path.exists():
+    return
+  kept = [
+      record for record in records.read(path) if record[records.STEP] <= step
+  ]
+  text = ''.join(json.dumps(record) + '\n' for record in kept)
+  if text != path.read_text(encoding='utf-8', errors='replace'):
+    files.write_text(path, text)
+
+
+def _plain(value: Any) -> Any:
+  """Returns `value` as JSON has it, which knows no NaN and no infinity."""
+  if isinstance(value, float) and not math.isfinite(value):
+    return None
+  return value

@@ -1,0 +1,1 @@
+"""What is kept of the experience, and how a checkpoint holds it."""

@@ -1,0 +1,120 @@
+"""Whether a configuration's train step fits a TPU, asked of its compiler.
+
+task -> specs -> agent -> the train step's HLO -> TPU compiler -> report
+"""
+
+import contextlib
+import functools
+import sys
+import time
+from typing import Any, Callable, Mapping, Optional
+
+import tensorflow as tf
+from tf_agents.environments import tf_py_environment
+
+from r2i_tf import files
+from r2i_tf import quiet
+from r2i_tf import run_config
+from r2i_tf import schema
+from r2i_tf import ssm
+from r2i_tf.tpu import chips
+from r2i_tf.tpu import compiler
+from r2i_tf.tpu import installation
+from r2i_tf.tpu import report as report_lib
+from r2i_tf.training import run
+from r2i_tf.training import workdir as workdir_lib
+
+Compiler = Callable[[bytes, str], Mapping[str, Any]]
+
+
+def check(
+    config: run_config.RunConfig,
+    topology: str,
+    workdir: str,
+    parts: run.RunParts = run.R2I_PARTS,
+    compile_for_tpu: Optional[Compiler] = None,
+) -> report_lib.Report:
+  """Compiles the train step for one chip; no TPU is needed.
+
+  Args:
+    config: The run.
+    topology: Such as 'v5e:2x2'.
+    workdir: Gets `preflight.json`, and on first use the compiler.
+    parts: Agent and environments.
+    compile_for_tpu: (HLO, topology) to what `tpu_compiler` answers; by default
+      asks it.
+
+  Raises:
+    errors.RunError: `topology` or `workdir` cannot be used, or the compiler
+      cannot be installed or fails.
+    environments.UnknownTaskError: There is no such task.
+    environments.UnsupportedSpecError: The agent cannot act in it.
+  """
+  chip = chips.chip(topology)
+  paths = workdir_lib.Workdir(workdir)
+  paths.check_writable()
+  with _as_on_tpu():
+    agent = _agent(config, parts)
+  paths.path.mkdir(parents=True, exist_ok=True)
+  record = paths.path / 'preflight.json'
+  record.unlink(missing_ok=True)  # Whatever happens, none of another question.
+  if compile_for_tpu is None:
+    python = installation.ensure(paths.path / 'cache' / 'tpu_compiler', _note)
+    compile_for_tpu = functools.partial(compiler.compile_for_tpu, python)
+  replay = config.replay
+  _note(
+      'tracing the train step for batches of'
+      f' {replay.batch_size} x {replay.sequence_length} steps'
+  )
+  start = time.monotonic()
+  with _as_on_tpu():
+    hlo = agent.train_step_hlo(replay.batch_size, replay.sequence_length)
+  trace_seconds = time.monotonic() - start
+  _note(
+      f'compiling it for {topology} with the TPU compiler, which takes a minute'
+      ' for a small model and ten for a large one'
+  )
+  observation = tf.nest.flatten(agent.time_step_spec.observation)
+  report = report_lib.make(
+      config,
+      any(len(spec.shape) == 3 for spec in observation),
+      topology,
+      chip.available_bytes,
+      trace_seconds,
+      compile_for_tpu(hlo, topology),
+  )
+  files.write_json(
+      record,
+      {
+          **schema.to_mapping(report),
+          'config': schema.to_mapping(config),
+          'compiler': installation.REQUIREMENTS,
+      },
+  )
+  return report
+
+
+@contextlib.contextmanager
+def _as_on_tpu():
+  """What is traced in it is one program, whatever devices this machine has."""
+  with tf.device('/device:CPU:0'), ssm.compile_for(ssm.Device.TPU):
+    yield
+
+
+def _agent(config, parts):
+  quiet.first_compilation()
+  environment = parts.load(config.task, config.seed, config.environment)
+  try:
+    specs = tf_py_environment.TFPyEnvironment(environment)
+    return parts.build_agent(
+        specs.time_step_spec(),
+        specs.action_spec(),
+        config,
+        tf.Variable(0, dtype=tf.int64, trainable=False),
+    )
+  finally:
+    environment.close()
+
+
+def _note(text: str) -> None:
+  print(text, file=sys.stderr, flush=True)

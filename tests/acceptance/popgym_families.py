@@ -1,0 +1,131 @@
+"""Does an agent train on every family of POPGym? Two train steps on each.
+
+At the setting Easy, from the real environment: collected, replayed, trained.
+
+  python -m tests.acceptance.popgym_families
+
+puts what it found into docs/popgym_families.json and the table of
+docs/environments.md.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any, Dict, List
+
+from absl import flags
+
+from benchmarks import agents
+from benchmarks import tables
+from r2i_tf import config as agent_config
+from r2i_tf.environments.suites import registry as suites
+from r2i_tf.programs import command_line
+
+_MATCH = flags.DEFINE_string('match', '', 'Only tasks that hold this.')
+
+_DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
+_ENVIRONMENTS, _LENGTH, _TRAIN_STEPS = 2, 8, 2
+
+
+def main(_) -> None:
+  """Trains on every family and writes the table."""
+  rows = []
+  for task in easy_tasks():
+    if _MATCH.value in task:
+      rows.append(train(task))
+      print(json.dumps(rows[-1]), flush=True)
+  _DOCS.joinpath('popgym_families.json').write_text(
+      '[\n' + ',\n'.join(json.dumps(row) for row in rows) + '\n]\n'
+  )
+  tables.insert(_DOCS / 'environments.md', 'popgym_families', _table(rows))
+
+
+def easy_tasks() -> List[str]:
+  """Returns one task of each family."""
+  tasks = suites.list_tasks()
+  return [t for t in tasks if t.startswith('popgym/') and t.endswith('Easy')]
+
+
+def train(task: str) -> Dict[str, Any]:
+  """Collects from a task, takes train steps, and returns what to tell.
+
+  Args:
+    task: Its name.
+
+  Raises:
+    AssertionError: A loss is no number, or a train step was refused.
+  """
+  import tensorflow as tf
+  from tf_agents.environments import tf_py_environment
+
+  from r2i_tf import environments
+  from r2i_tf import run_config
+  from r2i_tf.training import episodes
+  from r2i_tf.training import trainer as trainer_lib
+
+  tf.keras.utils.set_random_seed(0)
+  config = run_config.RunConfig(
+      task=task,
+      parallel_environments=_ENVIRONMENTS,
+      prefill=_ENVIRONMENTS * _LENGTH,
+      replay=run_config.ReplayConfig(1_000, _ENVIRONMENTS, _LENGTH),
+      agent=_small_config(),
+  )
+  recorder = episodes.EpisodeRecorder(
+      environments.load_batch(task, 0, _ENVIRONMENTS)
+  )
+  environment = tf_py_environment.TFPyEnvironment(recorder)
+  setting = agents.Setting(
+      task,
+      environment.time_step_spec(),
+      environment.action_spec(),
+      config.agent,
+  )
+  trainer = trainer_lib.Trainer(
+      config, environment, recorder, agents.build(setting)
+  )
+  for _ in range(2 * _LENGTH):
+    trainer.collect()
+  for _ in range(_TRAIN_STEPS):
+    trainer.train()
+  losses = trainer.take_losses()
+  recorder.close()
+  assert all(math.isfinite(loss) for loss in losses.values()), losses
+  assert losses['train/refused'] == 0, losses
+  return {
+      'task': task,
+      'observation': _describe(recorder.observation_spec()),
+      'actions': _describe(recorder.action_spec()),
+      'loss': round(losses['loss'], 2),
+  }
+
+
+def _small_config() -> agent_config.R2IConfig:
+  """Returns the smallest agent whose losses all have their part."""
+  config = agents.smallest_config()
+  latent = agent_config.LatentConfig(groups=2, classes=4)
+  return dataclasses.replace(
+      config, world_model=dataclasses.replace(config.world_model, latent=latent)
+  )
+
+
+def _describe(spec: Any) -> str:
+  """Returns the shape of a spec, or for a choice how many there are."""
+  if spec.dtype.kind == 'i' and not spec.shape:
+    return f'one of {int(spec.maximum) + 1}'
+  return f'{spec.dtype} {list(spec.shape)}'
+
+
+def _table(rows: List[Dict[str, Any]]) -> str:
+  lines = ['| task | observation | actions | loss |', '|---|---|---|---:|']
+  for row in rows:
+    lines.append(
+        f'| {row["task"]} | {row["observation"]} | {row["actions"]} |'
+        f' {row["loss"]} |'
+    )
+  return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+  command_line.run(main)
