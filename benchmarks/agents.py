@@ -152,7 +152,7 @@ def plain_config(
     state_layers: int = 3,
     horizon: int = 15,
 ) -> agent_config.R2IConfig:
-  """Returns the paper's defaults but for the sizes.
+  """Returns the paper's defaults, in float32, but for the sizes.
 
   Args:
     units: Of every layer, h_t among them.
@@ -167,8 +167,9 @@ def plain_config(
           sequence_model=agent_config.SequenceModelConfig(
               output_size=units,
               width=units,
-              state_size=state_size,
-              layers=state_layers,
+              s3m=agent_config.S3MConfig(
+                  state_size=state_size, layers=state_layers
+              ),
           ),
           latent=agent_config.LatentConfig(groups=8, classes=8),
           encoder=mlp,
@@ -179,6 +180,7 @@ def plain_config(
       behavior=agent_config.BehaviorConfig(
           actor=mlp, critic=mlp, horizon=horizon
       ),
+      precision=agent_config.Precision.FLOAT32,
   )
 
 

@@ -93,6 +93,7 @@ def _train(variant: Variant):
   import tensorflow as tf
 
   from r2i_tf import config as agent_config
+  from r2i_tf import networks
   from r2i_tf.agents import optimizer as optimizer_lib
   from r2i_tf.world_model import WorldModel
 
@@ -106,11 +107,13 @@ def _train(variant: Variant):
           sequence_model=agent_config.SequenceModelConfig(
               output_size=_UNITS,
               width=_UNITS,
-              state_size=32,
-              layers=2,
-              blocks=4,
-              min_step=variant.min_step,
-              max_step=variant.max_step,
+              s3m=agent_config.S3MConfig(
+                  state_size=32,
+                  layers=2,
+                  blocks=4,
+                  min_step=variant.min_step,
+                  max_step=variant.max_step,
+              ),
           ),
           latent=agent_config.LatentConfig(variant.groups, variant.classes),
           encoder=mlp,
@@ -120,25 +123,27 @@ def _train(variant: Variant):
       ),
   )
   if variant.published_c:
-    for variable in model.ssm_variables:
+    [group] = model.parameter_groups
+    for variable in group.variables:
       if variable.name.split('/')[-1] == 'c:0':
         variable.assign(variable / _UNITS**0.5)
   settings = agent_config.OptimizerConfig(variant.learning_rate)
   variables = model.trainable_variables
   optimizer = optimizer_lib.FlatAdam(
-      variables, settings, variant.learning_rate, 0.0, 'adam'
+      networks.ParameterGroup('model', variables, variant.learning_rate, 0.0),
+      settings.epsilon,
   )
 
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, ends, seed):
     with tf.GradientTape() as tape:
-      loss, state, _ = model.loss(experience, seed)
+      loss, observed, _ = model.loss(experience, seed)
     gradients, _ = tf.clip_by_global_norm(
         tape.gradient(loss, variables, unconnected_gradients='zero'),
         settings.clip_norm,
     )
     optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
-    predicted = model.reward(model.features(state)).mean()
+    predicted = model.reward(model.features.of(observed.state)).mean()
     right = tf.cast(ends & (predicted * experience.reward > 0), tf.float32)
     return tf.reduce_sum(right) / tf.reduce_sum(tf.cast(ends, tf.float32))
 

@@ -6,7 +6,8 @@ actions are discrete and by backpropagation through the model where they are
 continuous.
 """
 
-from typing import Callable, Dict, NamedTuple, Tuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -46,7 +47,7 @@ class Losses(NamedTuple):
   actor: tf.Tensor
   critic: tf.Tensor
   percentiles: tf.Tensor
-  metrics: Dict[str, tf.Tensor]
+  metrics: dict[str, tf.Tensor]
 
 
 class ActorCritic(tf.Module):
@@ -60,7 +61,7 @@ class ActorCritic(tf.Module):
 
   def __init__(
       self,
-      actions,
+      actions: actions_lib.ActionCodec,
       feature_size: int,
       config: agent_config.BehaviorConfig,
       bins: int,
@@ -69,7 +70,7 @@ class ActorCritic(tf.Module):
     """Creates all networks and their variables.
 
     Args:
-      actions: `DiscreteActions` or `ContinuousActions`.
+      actions: The codec of the environment's actions.
       feature_size: F.
       config: Sizes and scales.
       bins: Bins of the critic's distribution.
@@ -92,23 +93,23 @@ class ActorCritic(tf.Module):
       slow.assign(fast)
 
   @property
-  def actor_variables(self) -> Tuple[tf.Variable, ...]:
+  def actor_variables(self) -> tuple[tf.Variable, ...]:
     """What the actor's optimiser updates."""
     return tuple(self.actor.trainable_variables)
 
   @property
-  def critic_variables(self) -> Tuple[tf.Variable, ...]:
+  def critic_variables(self) -> tuple[tf.Variable, ...]:
     """What the critic's optimiser updates."""
     return tuple(self._critic.trainable_variables)
 
-  def _critic_pairs(self):
+  def _critic_pairs(self) -> list[tuple[tf.Variable, tf.Variable]]:
     return list(zip(self._slow_critic.variables, self._critic.variables))
 
   def policy(self, features: tf.Tensor) -> tfd.Distribution:
     """Returns the policy over the model's own actions."""
     return self.actions.distribution(self.actor(features))
 
-  def act(self, features: tf.Tensor, seed) -> tf.Tensor:
+  def act(self, features: tf.Tensor, seed: Any) -> tf.Tensor:
     """Returns an encoded action [..., A]; gradient only where it is useful."""
     action = self.actions.flatten(self.policy(features).sample(seed=seed))
     return action if self.actions.differentiable else tf.stop_gradient(action)
@@ -176,7 +177,7 @@ class ActorCritic(tf.Module):
         weights * (regularizer - critic.log_prob(target))
     )
 
-    def mean(x):
+    def mean(x: tf.Tensor) -> tf.Tensor:
       return tf.reduce_sum(x * valid) / count
 
     metrics = {

@@ -4,7 +4,8 @@ Time-major pure functions after DreamerV3 (arXiv 2301.04104, equations 5 to 8),
 and the moving percentiles that scale the returns.
 """
 
-from typing import Callable, Tuple
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -56,7 +57,9 @@ def trajectory_weights(continuation: tf.Tensor, discount: float) -> tf.Tensor:
   return tf.math.cumprod(continuation * discount, axis=0) / discount
 
 
-def masked_percentiles(x: tf.Tensor, mask: tf.Tensor, percentages) -> tf.Tensor:
+def masked_percentiles(
+    x: tf.Tensor, mask: tf.Tensor, percentages: Sequence[float]
+) -> tf.Tensor:
   """Percentiles of the elements of `x` where `mask` holds.
 
   Args:
@@ -120,7 +123,7 @@ class ReturnNormalizer(tf.Module):
     batch = masked_percentiles(returns, mask, [5.0, 95.0])
     return self._decay * self._percentiles + (1 - self._decay) * batch
 
-  def scale(self, percentiles: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+  def scale(self, percentiles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (offset, scale): normalised is (return - offset) / scale."""
     low, high = percentiles[0], percentiles[1]
     return low, tf.maximum(1.0, high - low)
