@@ -373,7 +373,8 @@ class R2IAgent(tf_agent.TFAgent):
     flat = replicas.mean(
         {name: optimizers[name].flatten(gradients[name]) for name in optimizers}
     )
-    clipped, norms = {}, {}
+    clipped: dict[str, tf.Tensor] = {}
+    norms: dict[str, tf.Tensor] = {}
     for name, (groups, clip_norm) in self._parts.items():
       parts, norm = tf.clip_by_global_norm(
           [flat[group] for group in groups], clip_norm

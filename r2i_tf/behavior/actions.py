@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 from tf_agents.distributions import shifted_categorical
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
-
-tfd = tfp.distributions
 
 _UNIMIX = 0.01
 _MIN_STDDEV, _MAX_STDDEV = 0.1, 1.0

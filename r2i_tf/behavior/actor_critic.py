@@ -10,15 +10,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.behavior import returns as returns_lib
-
-tfd = tfp.distributions
 
 
 class Outcome(NamedTuple):

@@ -8,14 +8,13 @@ scale of its loss.
 from collections.abc import Callable
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
 from r2i_tf.world_model import structures
 
-tfd = tfp.distributions
 OfExperience = Callable[[structures.Experience], tf.Tensor]
 
 

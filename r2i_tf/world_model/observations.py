@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
 from r2i_tf.world_model import layout as layout_lib
 
-tfd = tfp.distributions
 # A part of the observation: its distribution, and the function that takes an
 # observation to the value that the distribution is over.
 Decoded = tuple[tfd.Distribution, Callable[[Any], tf.Tensor]]
@@ -57,8 +56,9 @@ class Encoder(tf.keras.layers.Layer):
   def call(self, observation: Any) -> tf.Tensor:
     """Returns the features of a nest of observations with any batch axes."""
     features = []
-    if self._mlp is not None:
-      vector = self._layout.vectors.of(observation)
+    vectors = self._layout.vectors
+    if self._mlp is not None and vectors is not None:
+      vector = vectors.of(observation)
       features.append(self._mlp(distributions.symlog(vector)))
     for images, cnn in zip(self._layout.images, self._cnns):
       image = images.of(observation)
@@ -100,12 +100,13 @@ class Decoder(tf.keras.layers.Layer):
       First the vector if there is one, then one for each size of images.
     """
     parts: list[Decoded] = []
-    if self._layout.vectors:
+    vectors = self._layout.vectors
+    if self._vector_head is not None and vectors is not None:
       location = self._vector_head(features)
       parts.append(
           (
               distributions.SquaredError(location, 1, in_symlog=True),
-              self._layout.vectors.of,
+              vectors.of,
           )
       )
     for images, cnn in zip(self._layout.images, self._cnns):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
@@ -26,8 +26,6 @@ from r2i_tf.world_model import layout as layout_lib
 from r2i_tf.world_model import observations
 from r2i_tf.world_model import sequence_models
 from r2i_tf.world_model import structures
-
-tfd = tfp.distributions
 
 
 class Observed(NamedTuple):
