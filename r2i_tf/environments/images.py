@@ -1,7 +1,6 @@
 """Images brought to the size that the encoder takes."""
 
 import numpy as np
-from PIL import Image
 
 
 def resized(image: np.ndarray, size: int) -> np.ndarray:
@@ -23,5 +22,7 @@ def resized(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _resized(image: np.ndarray, size: int) -> np.ndarray:
+  from PIL import Image  # An optional package, so not at the top.
+
   pillow = Image.fromarray(np.ascontiguousarray(image))
   return np.asarray(pillow.resize((size, size), Image.Resampling.BOX))

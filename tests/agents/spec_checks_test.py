@@ -68,7 +68,7 @@ def test_actions_that_are_accepted(action):
         ({}, ['no spec']),
         (
             {'ok': VECTOR, 'inner': {'text': tf.TensorSpec([], tf.string)}},
-            ["observation['inner']['text']"],
+            ["observation 'inner/text' of"],
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_observations_that_are_refused(observation, words):
         (array_spec.ArraySpec([], np.bool_), ['bool']),
         (tf.TensorSpec([], tf.string), ['string']),
         (tf.TensorSpec([2], tf.complex64), ['complex64']),
-        ({'move': BUTTON, 'jump': BUTTON}, ["action['jump']"]),
+        ({'move': BUTTON, 'jump': BUTTON}, ["action 'jump'"]),
     ],
 )
 def test_actions_that_are_refused(action, words):

@@ -9,15 +9,14 @@ would hold it forty times.
 import enum
 from multiprocessing import connection
 import traceback
-from typing import Any, List, NamedTuple, Optional
-import warnings
+from typing import Any, NamedTuple, Optional
 
-from absl import logging
 import cloudpickle
 import dm_env
 import numpy as np
 import tree
 
+from r2i_tf import quiet
 from r2i_tf.environments.suites import registry as suites
 
 
@@ -48,7 +47,7 @@ class Step(NamedTuple):
   step_type: int
   reward: float
   discount: float
-  leaves: List[np.ndarray]
+  leaves: list[np.ndarray]
 
 
 class Fault(NamedTuple):
@@ -71,9 +70,7 @@ def main(descriptor: int) -> None:
   Args:
     descriptor: Of the connection to the pool.
   """
-  # What one environment warns of, each of the pool would.
-  warnings.simplefilter('ignore')
-  logging.set_verbosity(logging.ERROR)
+  quiet.program()  # A warning of one environment would come from each.
   pool = connection.Connection(descriptor)
   try:
     _serve(pool)
