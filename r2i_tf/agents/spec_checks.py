@@ -1,7 +1,7 @@
-"""Checks what an environment offers before a model is built for it.
+"""Checks the specs of an environment before a model is built for it.
 
-The agent calls this once, at construction: what it accepts, every encoder,
-decoder and action head of the project can take.
+The agent calls this once, at construction: specs that pass are fit for every
+encoder, decoder and action head of the project.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What can be wrong with a task or an environment, each as one sentence."""
+"""Errors of tasks and environments, each of which is one sentence."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class MissingSuiteError(errors.UserError, ImportError):
 
 
 class FaultyEnvironmentError(errors.UserError, RuntimeError):
-  """A step that raised, or that gave what the specs do not announce."""
+  """A step that raised, or that broke the specs of its environment."""
 
 
 class CrashedEnvironmentError(errors.UserError, RuntimeError):
@@ -37,7 +37,7 @@ def check_task(suite: str, name: str, valid: Sequence[str]) -> None:
 
   Args:
     suite: The suite's name.
-    name: What follows the suite in the task.
+    name: The part of the task that follows the suite.
     valid: The suite's names, all of them.
   """
   if name not in valid:

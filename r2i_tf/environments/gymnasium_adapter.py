@@ -76,5 +76,5 @@ class GymnasiumEnvironment(dm_env.Environment):
     return self._action_spec
 
   def close(self) -> None:
-    """Frees what the environment holds."""
+    """Frees the resources of the environment."""
     self._environment.close()

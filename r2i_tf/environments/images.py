@@ -4,7 +4,7 @@ import numpy as np
 
 
 def resized(image: np.ndarray, size: int) -> np.ndarray:
-  """Returns an image of another size, each pixel the mean of what it covers.
+  """Returns an image of another size, each pixel the mean of its area.
 
   Args:
     image: uint8 [height, width, channels].

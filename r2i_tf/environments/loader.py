@@ -104,7 +104,9 @@ def load_batch(
   with contextlib.ExitStack() as on_error:
     members = []
     for index, member_seed in enumerate(seeds):
-      member = suites.make(task, member_seed, options, index)
+      member = dm_env_adapter.from_dm_env(
+          suites.make(task, member_seed, options, index)
+      )
       on_error.callback(member.close)
       members.append(member)
     checks.check_alike(
@@ -112,8 +114,7 @@ def load_batch(
         [(m.observation_spec(), m.action_spec()) for m in members],
     )
     batch = batched_py_environment.BatchedPyEnvironment(
-        [dm_env_adapter.from_dm_env(member) for member in members],
-        multithreading=False,
+        members, multithreading=False
     )
     on_error.pop_all()
   return batch

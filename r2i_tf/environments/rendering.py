@@ -119,7 +119,7 @@ class InRenderingThread(wrappers.Wrapper):
     return thread().run(self._environment.step, action)
 
   def close(self) -> None:
-    """Frees what the environment holds; once is enough."""
+    """Frees the resources of the environment; once is enough."""
     self._close()
 
 
@@ -128,7 +128,7 @@ def load_mujoco() -> None:
 
   Raises:
     ModuleNotFoundError: The package is not installed.
-    errors.MissingSuiteError: MUJOCO_GL names what cannot be loaded.
+    errors.MissingSuiteError: MUJOCO_GL names a library that cannot be loaded.
   """
   _choose_backend()
   try:

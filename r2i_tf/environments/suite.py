@@ -1,4 +1,4 @@
-"""What a suite of environments is; each file of `suites` defines one.
+"""The definition of a suite of environments; each file of `suites` has one.
 
 A file of `suites` has to be importable without the packages that its tasks
 need, since the options of all suites are part of a run's configuration: it
@@ -25,10 +25,10 @@ class Options(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-  """A suite, and what it needs.
+  """A suite and its requirements.
 
   Attributes:
-    name: What the names of its tasks begin with.
+    name: The first part of the names of its tasks.
     tasks: Returns the suite's own names of its tasks, all of them. Raises
       `MissingSuiteError` where none of them can be made.
     make: Makes the `dm_env` environment of a task. Gets the suite's own name of

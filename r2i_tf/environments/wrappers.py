@@ -41,7 +41,7 @@ class Wrapper(dm_env.Environment):
     return self._environment.discount_spec()
 
   def close(self) -> None:
-    """Frees what the environment holds."""
+    """Frees the resources of the environment."""
     self._environment.close()
 
   def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Tests of what R2I accepts from an environment."""
+"""Tests of the specs that R2I accepts from an environment."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_actions_that_are_accepted(action):
     ],
 )
 def test_observations_that_are_refused(observation, words):
-  """What no encoder can take is named, with its place in the nest."""
+  """A part that no encoder can take is named, with its place in the nest."""
   time_step_spec = ts.time_step_spec(VECTOR)._replace(observation=observation)
   _expect_refusal(time_step_spec, BUTTON, words)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf import schema
 from r2i_tf.agents import spec_checks
 from r2i_tf.environments import rendering
 from r2i_tf.environments.suites import registry as suites
@@ -141,6 +142,14 @@ def test_vision_sees_the_camera_and_nothing_else():
   assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
   np.testing.assert_array_equal(image, _render(env, 64, 0))
   assert image.std() > 10
+
+
+@needs_images
+def test_camera_that_a_task_lacks_is_named():
+  """The sentence says how many there are."""
+  options = {'observations': 'vision', 'camera': 2}
+  with pytest.raises(schema.ConfigError, match='are numbered 0 to 1'):
+    environments.load('dmc/walker/walk', 0, options)
 
 
 @needs_images

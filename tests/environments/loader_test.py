@@ -97,7 +97,7 @@ def test_seed_decides_the_episodes(task):
 
 @pytest.mark.parametrize('task', ['bsuite/deep_sea/0', 'bsuite/bandit/3'])
 def test_seed_leaves_the_task_alone(task):
-  """What BSuite's setting fixes (action maps, payoffs) is no matter of seed."""
+  """Constants of a BSuite setting (action maps, payoffs) ignore the seed."""
   np.testing.assert_array_equal(
       record(environments.load(task, seed=0)),
       record(environments.load(task, seed=1)),
@@ -106,7 +106,7 @@ def test_seed_leaves_the_task_alone(task):
 
 @pytest.mark.parametrize('task', [*RANDOM_TASKS, 'bsuite/discounting_chain/0'])
 def test_time_steps_match_their_specs(task):
-  """What arrives has the shapes and dtypes announced, rewards as float32."""
+  """Steps have the shapes and dtypes announced, rewards as float32."""
   env = environments.load(task, seed=0)
   spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   assert env.time_step_spec().reward.dtype == np.float32
@@ -157,7 +157,7 @@ def test_batch_of_one_has_a_batch_dimension():
     ],
 )
 def test_unknown_task_names_what_is_valid(task, words):
-  """A mistyped task is answered with what the user should have typed."""
+  """A mistyped task is answered with the names that are valid."""
   with pytest.raises(environments.UnknownTaskError) as caught:
     environments.load(task, seed=0)
   for word in words:
@@ -215,7 +215,7 @@ def test_what_is_no_environment_is_refused(given):
     ],
 )
 def test_own_environment_in_place_of_a_name(task, seed):
-  """A user's environment, or what makes one, goes wherever a task goes."""
+  """A user's environment, or its constructor, goes wherever a task goes."""
   env = environments.load(task, seed=7)
   assert env.reset().observation['position'][1] == seed
   assert env.step(np.float32(0.5)).reward == 0.5
@@ -244,7 +244,7 @@ def test_own_environment_takes_no_options_of_a_suite():
 
 @pytest.mark.parametrize('task', [3, lambda seed: 'gym', None])
 def test_task_that_is_nothing_of_the_kind(task):
-  """What can neither be looked up nor stepped is named."""
+  """A task that can neither be looked up nor stepped is named."""
   with pytest.raises(
       environments.InvalidTaskError, match='a task is a name such as'
   ):

@@ -118,7 +118,7 @@ def test_missing_mnist_is_named(monkeypatch):
     ],
 )
 def test_near_names(name, words):
-  """What is meant is found through case, dashes and slips."""
+  """The name that is meant is found through case, dashes and slips."""
   with pytest.raises(errors.UnknownTaskError) as caught:
     errors.check_task('s', name, ['alphabeta', 'gamma'])
   for word in words:

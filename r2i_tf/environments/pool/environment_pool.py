@@ -3,7 +3,7 @@
 TF-Agents' `ParallelPyEnvironment` ends the run at the first crash and names no
 environment, needs the program to start through its own `handle_main`, and
 imports TensorFlow into every process: 2 to 3 seconds and 370 MB each. So the
-processes here are our own, of 50 MB and what the suite needs.
+processes here are our own, of 50 MB and the memory that the suite needs.
 
 A step is a few kilobytes to send, so pipes do; memory is not shared.
 """

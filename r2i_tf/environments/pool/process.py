@@ -92,7 +92,7 @@ class EnvironmentProcess:
     return self._process.pid
 
   def specs(self) -> worker.Specs:
-    """Returns what the environment offers; waits until it has started.
+    """Returns the specs of the environment; waits until it has started.
 
     Raises:
       ProcessFault: It did not start.

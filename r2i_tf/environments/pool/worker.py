@@ -21,14 +21,14 @@ from r2i_tf.environments.suites import registry as suites
 
 
 class Request(enum.Enum):
-  """What the pool asks of an environment."""
+  """A request of the pool to an environment."""
 
   RESET = enum.auto()
   STEP = enum.auto()
 
 
 class Specs(NamedTuple):
-  """The first answer: what the environment offers, as specs of `dm_env`."""
+  """The first answer: the specs of the environment, as `dm_env` has them."""
 
   observation: Any
   action: Any
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 class Fault(NamedTuple):
-  """What went wrong.
+  """The end of an environment that raised or whose process died.
 
   Attributes:
     reason: One line.

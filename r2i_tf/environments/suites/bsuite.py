@@ -121,7 +121,7 @@ def _rendered(
 
 
 def _check(name: str) -> None:
-  """Raises `UnknownTaskError` unless `name` is a task, saying what is near."""
+  """Raises `UnknownTaskError`, with names alike, unless `name` is a task."""
   names = tasks()
   if name in names:
     return

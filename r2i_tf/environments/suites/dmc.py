@@ -70,6 +70,7 @@ def make(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
   Raises:
     UnknownTaskError: The suite has no such task.
     MissingSuiteError: There is no library to render with.
+    schema.ConfigError: The task has no such camera.
   """
   rendering.load_mujoco()
   from dm_control import suite
@@ -83,27 +84,32 @@ def make(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
       suite.load(domain, task, task_kwargs={'random': seed}),
       options.action_repeat,
   )
-  return _seen(environment, domain, options) if vision else environment
+  if not vision:
+    return environment
+  cameras = environment.physics.model.ncam
+  schema.require(
+      options.camera is None or options.camera < cameras,
+      f'dmc.camera is {options.camera}, but the cameras of dmc/{name} are'
+      f' numbered 0 to {cameras - 1}.',
+  )
+  camera = options.camera
+  if camera is None:
+    camera = _CAMERAS.get(domain, 0)
+  # Around the repetition, so that only the last of its steps is rendered.
+  return rendering.InRenderingThread(
+      lambda: _rendered(environment, camera, options.image_size)
+  )
 
 
-def _seen(
-    environment: dm_env.Environment, domain: str, options: DmcOptions
+def _rendered(
+    environment: dm_env.Environment, camera: int, size: int
 ) -> dm_env.Environment:
   """Returns an environment whose observation is the image of a camera."""
   from dm_control.suite.wrappers import pixels
 
-  camera = options.camera
-  if camera is None:
-    camera = _CAMERAS.get(domain, 0)
-  render_kwargs = {
-      'height': options.image_size,
-      'width': options.image_size,
-      'camera_id': camera,
-  }
-  # Around the repetition, so that only the last of its steps is rendered.
-  return rendering.InRenderingThread(
-      lambda: _Freed(pixels.Wrapper(environment, render_kwargs=render_kwargs))
-  )
+  render_kwargs = {'height': size, 'width': size, 'camera_id': camera}
+  with wrappers.closed_on_error(_Freed(environment)):
+    return _Freed(pixels.Wrapper(environment, render_kwargs=render_kwargs))
 
 
 class _Freed(wrappers.Wrapper):

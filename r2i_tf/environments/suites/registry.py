@@ -3,7 +3,7 @@
 `SUITES` is the one place that lists them. The packages beneath a suite are
 optional, and loaded only when one of its tasks is asked for.
 
-Nothing here needs TensorFlow: this is what runs in the processes of a pool.
+Nothing here needs TensorFlow: the processes of a pool run this.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def list_tasks() -> list[str]:
 
 
 def missing_suites() -> list[str]:
-  """Returns a sentence for each suite that cannot be run, on what to do."""
+  """Returns a sentence for each suite that cannot be run, with a remedy."""
   return [str(error) for _, _, error in _installed() if error is not None]
 
 
@@ -104,7 +104,7 @@ def make(
 
 
 def name_of(task: Task) -> str:
-  """Returns what to call a task: its name, or that of its class or function."""
+  """Returns the name of a task, or of its class or function, for errors."""
   if isinstance(task, str):
     return task
   if isinstance(task, dm_env.Environment):
@@ -146,7 +146,7 @@ def _make_own(
     task: Task, seed: int, options: Optional[options_lib.Options]
 ) -> dm_env.Environment:
   """Returns the user's own environment."""
-  # The options of a run are those of every suite.
+  # A run passes the options of all suites on, whatever its task.
   if options is not None and not isinstance(options, options_lib.SuiteOptions):
     raise schema.ConfigError(
         f'{name_of(task)} is no task of a suite and takes no options, but found'
