@@ -29,7 +29,7 @@ def key_of(path: Iterable[Any]) -> str:
 
 
 def part(root: str, path: Iterable[Any]) -> str:
-  """Returns what an error calls a part of a nest, such as "action 'jump'".
+  """Returns the name of a part of a nest in an error: "action 'jump'".
 
   Args:
     root: What the nest is, such as 'action'.
