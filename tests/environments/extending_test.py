@@ -14,17 +14,19 @@ from r2i_tf import schema
 from r2i_tf.environments import options
 from r2i_tf.environments.suites import registry as suites
 
-_DOCS = pathlib.Path(__file__).parents[2] / 'docs'
+_DOCUMENT = (
+    pathlib.Path(__file__).parents[2] / 'docs' / 'extending_suite.part.md'
+)
 
 
 @pytest.fixture(name='catch')
 def _catch(monkeypatch):
   """Adds the documented suite: its file, its entry and its field."""
-  text = _DOCS.joinpath('extending_suite.part.md').read_text()
-  block = re.search(r'```python\n("""The Catch suite.*?)```', text, re.DOTALL)
+  pattern = r'<!-- example: suite -->\n```python\n(.*?)```'
+  example = re.search(pattern, _DOCUMENT.read_text('utf-8'), re.S)[1]
   module = types.ModuleType('catch_suite')
   monkeypatch.setitem(sys.modules, module.__name__, module)
-  exec(block.group(1), vars(module))
+  exec(example, vars(module))
   monkeypatch.setattr(suites, 'SUITES', {'catch': module.SUITE})
   field = ('catch', module.CatchOptions, module.CatchOptions())
   monkeypatch.setattr(
