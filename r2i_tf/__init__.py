@@ -7,6 +7,7 @@ it is for somebody who wants only the layer.
 import typing
 
 from r2i_tf import lazy
+from r2i_tf import quiet
 
 if typing.TYPE_CHECKING:
   from r2i_tf.agents import R2IAgent
@@ -14,6 +15,9 @@ if typing.TYPE_CHECKING:
   from r2i_tf.config import R2IConfig
 
 __all__ = ['R2IAgent', 'R2IConfig', 'R2IPolicy']
+
+# Before anything here imports TF-Agents, and that Gym.
+quiet.gym_notice()
 
 __getattr__ = lazy.attributes(
     __name__,

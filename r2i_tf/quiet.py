@@ -5,7 +5,8 @@ What is silenced is of no use to the reader of a training log; errors are seen.
 
 from collections.abc import Iterator
 import contextlib
-import io
+import functools
+import logging
 import os
 import sys
 import warnings
@@ -16,13 +17,13 @@ def program() -> None:
 
   To be called before TensorFlow is imported. Whatever the user has set stays.
   """
-  from absl import logging
+  from absl import logging as absl_logging
 
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('PYGAME_HIDE_SUPPORT_PROMPT', '1')
   if not sys.warnoptions:
     warnings.simplefilter('ignore')
-  logging.set_verbosity(logging.ERROR)
+  absl_logging.set_verbosity(absl_logging.ERROR)
   gym_notice()
 
 
@@ -39,15 +40,26 @@ def gym_notice() -> None:
 
 
 @contextlib.contextmanager
-def imports() -> Iterator[None]:
-  """Silences the warnings and notices of what is imported inside.
+def deprecations() -> Iterator[None]:
+  """Silences the DeprecationWarnings of what is done inside.
 
-  An import that fails still says so. The filters of warnings are put back:
-  dm_control's import has Python show every DeprecationWarning from then on.
+  The filters of warnings are put back: Gymnasium, ale-py and SciPy, at their
+  imports, have Python show more warnings from then on.
   """
-  with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+  with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)
     yield
+
+
+@functools.cache
+def log_message(logger: str, message: str) -> None:
+  """Has a logger leave out one message, from now on.
+
+  Args:
+    logger: The logger's name.
+    message: The message, before its arguments are put in.
+  """
+  logging.getLogger(logger).addFilter(lambda record: record.msg != message)
 
 
 def first_compilation() -> None:

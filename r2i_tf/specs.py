@@ -28,6 +28,17 @@ def key_of(path: Iterable[Any]) -> str:
   return '/'.join(str(part) for part in path)
 
 
+def part(root: str, path: Iterable[Any]) -> str:
+  """Returns the name of a part of a nest in an error: "action 'jump'".
+
+  Args:
+    root: What the nest is, such as 'action'.
+    path: As `tree.flatten_with_path` gives it; an empty one leads to `root`.
+  """
+  key = key_of(path)
+  return f'{root} {key!r}' if key else root
+
+
 def is_image(shape: Iterable[int], dtype: Any) -> bool:
   """Returns whether an array is an image, by its shape and dtype.
 

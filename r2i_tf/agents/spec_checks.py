@@ -1,10 +1,11 @@
-"""Checks what an environment offers before a model is built for it.
+"""Checks the specs of an environment before a model is built for it.
 
-The agent calls this once, at construction: what it accepts, every encoder,
-decoder and action head of the project can take.
+The agent calls this once, at construction: specs that pass are fit for every
+encoder, decoder and action head of the project.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -48,7 +49,7 @@ def check_specs(
     raise specs.UnsupportedSpecError('the observation holds no spec at all.')
   for path, spec in observations:
     if not is_ignored(path):
-      _check_observation(_name('observation', path), spec)
+      _check_observation(specs.part('observation', path), spec)
   _check_action(action_spec)
   _check_reward(time_step_spec.reward)
 
@@ -57,13 +58,13 @@ def _check_observation(name: str, spec: Any) -> None:
   """Checks one leaf of the observation."""
   dtype = _checked_dtype(name, spec)
   rank = len(spec.shape)
-  if rank > 3:
+  if rank > specs.IMAGE_RANK:
     _refuse(
         name,
         f'has the shape {_shape(spec)}',
         'vectors and matrices of numbers, or images [height, width, channels]',
     )
-  if rank == 3 and dtype != tf.uint8:
+  if rank == specs.IMAGE_RANK and not specs.is_uint8(dtype):
     _refuse(
         name,
         f'has rank 3 and the dtype {dtype.name}',
@@ -75,7 +76,7 @@ def _check_action(action_spec: Any) -> None:
   """Checks the action: one bounded scalar or vector."""
   if tree.is_nested(action_spec):
     leaves = tree.flatten_with_path(action_spec)
-    names = ', '.join(_name('action', path) for path, _ in leaves)
+    names = ', '.join(specs.part('action', path) for path, _ in leaves)
     _refuse('action', f'is nested ({names})', 'one scalar or vector')
   dtype = _checked_dtype('action', action_spec)
   if len(action_spec.shape) > 1:
@@ -133,14 +134,10 @@ def _checked_dtype(name: str, spec: Any) -> tf.DType:
   return dtype
 
 
-def _refuse(name: str, found: str, accepted: str) -> None:
+def _refuse(name: str, found: str, accepted: str) -> NoReturn:
   raise specs.UnsupportedSpecError(
       f'the {name} of the environment {found}, but R2I takes {accepted}.'
   )
-
-
-def _name(root: str, path: tuple) -> str:
-  return root + ''.join(f'[{key!r}]' for key in path)
 
 
 def _shape(spec: Any) -> str:

@@ -4,8 +4,8 @@ The first station of the data flow. A task name such as `bsuite/memory_len/9`
 becomes a `tf_agents` `PyEnvironment`; an environment of one's own that follows
 `dm_env` enters through `load`, too, or plainly through `from_dm_env`.
 
-The public names are loaded on first use: the processes of a pool are forty
-times this package, and need no TensorFlow.
+The public names are loaded on first use: a configuration, and each process of a
+pool, needs some of this package and no TensorFlow.
 """
 
 import typing
@@ -16,19 +16,20 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.dm_env_adapter import from_dm_env
   from r2i_tf.environments.errors import CrashedEnvironmentError
   from r2i_tf.environments.errors import FaultyEnvironmentError
+  from r2i_tf.environments.errors import InvalidTaskError
   from r2i_tf.environments.errors import MissingSuiteError
   from r2i_tf.environments.errors import UnknownTaskError
   from r2i_tf.environments.loader import load
   from r2i_tf.environments.loader import load_batch
-  from r2i_tf.environments.options import AtariOptions
-  from r2i_tf.environments.options import BsuiteOptions
-  from r2i_tf.environments.options import DmcObservations
-  from r2i_tf.environments.options import DmcOptions
-  from r2i_tf.environments.options import GymnasiumOptions
   from r2i_tf.environments.options import PoolOptions
-  from r2i_tf.environments.options import PopgymOptions
   from r2i_tf.environments.options import SuiteOptions
   from r2i_tf.environments.pool.environment_pool import EnvironmentPool
+  from r2i_tf.environments.suites.atari import AtariOptions
+  from r2i_tf.environments.suites.bsuite import BsuiteOptions
+  from r2i_tf.environments.suites.dmc import DmcObservations
+  from r2i_tf.environments.suites.dmc import DmcOptions
+  from r2i_tf.environments.suites.gymnasium import GymnasiumOptions
+  from r2i_tf.environments.suites.popgym import PopgymOptions
   from r2i_tf.environments.suites.registry import list_tasks
   from r2i_tf.environments.suites.registry import missing_suites
 
@@ -41,6 +42,7 @@ __all__ = [
     'EnvironmentPool',
     'FaultyEnvironmentError',
     'GymnasiumOptions',
+    'InvalidTaskError',
     'MissingSuiteError',
     'PoolOptions',
     'PopgymOptions',
@@ -56,17 +58,18 @@ __all__ = [
 __getattr__ = lazy.attributes(
     __name__,
     {
-        'AtariOptions': 'options',
-        'BsuiteOptions': 'options',
+        'AtariOptions': 'suites.atari',
+        'BsuiteOptions': 'suites.bsuite',
         'CrashedEnvironmentError': 'errors',
-        'DmcObservations': 'options',
-        'DmcOptions': 'options',
+        'DmcObservations': 'suites.dmc',
+        'DmcOptions': 'suites.dmc',
         'EnvironmentPool': 'pool.environment_pool',
         'FaultyEnvironmentError': 'errors',
-        'GymnasiumOptions': 'options',
+        'GymnasiumOptions': 'suites.gymnasium',
+        'InvalidTaskError': 'errors',
         'MissingSuiteError': 'errors',
         'PoolOptions': 'options',
-        'PopgymOptions': 'options',
+        'PopgymOptions': 'suites.popgym',
         'SuiteOptions': 'options',
         'UnknownTaskError': 'errors',
         'from_dm_env': 'dm_env_adapter',

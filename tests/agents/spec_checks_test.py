@@ -1,4 +1,4 @@
-"""Tests of what R2I accepts from an environment."""
+"""Tests of the specs that R2I accepts from an environment."""
 
 import numpy as np
 import pytest
@@ -68,12 +68,12 @@ def test_actions_that_are_accepted(action):
         ({}, ['no spec']),
         (
             {'ok': VECTOR, 'inner': {'text': tf.TensorSpec([], tf.string)}},
-            ["observation['inner']['text']"],
+            ["observation 'inner/text' of"],
         ),
     ],
 )
 def test_observations_that_are_refused(observation, words):
-  """What no encoder can take is named, with its place in the nest."""
+  """A part that no encoder can take is named, with its place in the nest."""
   time_step_spec = ts.time_step_spec(VECTOR)._replace(observation=observation)
   _expect_refusal(time_step_spec, BUTTON, words)
 
@@ -94,7 +94,7 @@ def test_observations_that_are_refused(observation, words):
         (array_spec.ArraySpec([], np.bool_), ['bool']),
         (tf.TensorSpec([], tf.string), ['string']),
         (tf.TensorSpec([2], tf.complex64), ['complex64']),
-        ({'move': BUTTON, 'jump': BUTTON}, ["action['jump']"]),
+        ({'move': BUTTON, 'jump': BUTTON}, ["action 'jump'"]),
     ],
 )
 def test_actions_that_are_refused(action, words):

@@ -6,7 +6,7 @@ import pytest
 from r2i_tf import environments
 from r2i_tf.agents import spec_checks
 from r2i_tf.environments.suites import registry as suites
-from tests.environments.drawing import needs_images
+from tests.environments.images import needs_images
 
 pytest.importorskip('memory_maze')
 pytestmark = needs_images

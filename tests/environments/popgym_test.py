@@ -42,7 +42,7 @@ def test_every_variant_is_played_and_repeats_by_its_seed(name):
 
 
 def test_time_limit_is_no_termination():
-  """The bandit's episode is cut; what is recalled to the end is over."""
+  """The bandit's episode is cut; an episode of cards comes to its end."""
   assert play('MultiarmedBanditEasy', 0, 210)[1] == {1.0}
   assert play('RepeatPreviousEasy', 0)[1] == {0.0}
   assert play('PositionOnlyCartPoleEasy', 0)[1] == {0.0}

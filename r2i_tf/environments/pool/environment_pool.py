@@ -3,12 +3,13 @@
 TF-Agents' `ParallelPyEnvironment` ends the run at the first crash and names no
 environment, needs the program to start through its own `handle_main`, and
 imports TensorFlow into every process: 2 to 3 seconds and 370 MB each. So the
-processes here are our own, of 50 MB and what the suite needs.
+processes here are our own, of 50 MB and the memory that the suite needs.
 
-What is sent in a step are a few kilobytes, so pipes do; memory is not shared.
+A step is a few kilobytes to send, so pipes do; memory is not shared.
 """
 
-from typing import Any, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Optional
 import weakref
 
 from absl import logging
@@ -19,6 +20,7 @@ from tf_agents.environments import dm_control_wrapper
 from tf_agents.environments import py_environment
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf.environments import checks
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
 from r2i_tf.environments.pool import process
@@ -38,8 +40,8 @@ class EnvironmentPool(py_environment.PyEnvironment):
 
   An environment has crashed when it raises, breaks its specs, gives a reward
   that is no number, does not answer in time or when its process ends, whatever
-  ended it. Then it is restarted with a new seed. Its episode ends as one that
-  is cut: with a LAST step of discount 1 and reward 0, and the last observation
+  ended it. Then it is restarted with a new seed. Its episode ends as at a time
+  limit: with a LAST step of discount 1 and reward 0, and the last observation
   that it gave. A crash between two episodes loses nothing: the next one begins
   after the restart. Each crash is logged.
   """
@@ -50,7 +52,7 @@ class EnvironmentPool(py_environment.PyEnvironment):
       seeds: Sequence[int],
       options: Optional[options_lib.Options] = None,
       pool_options: Optional[options_lib.PoolOptions] = None,
-  ):
+  ) -> None:
     """Starts the processes and waits until all environments are made.
 
     Args:
@@ -61,14 +63,15 @@ class EnvironmentPool(py_environment.PyEnvironment):
       pool_options: How crashes are dealt with; None takes the defaults.
 
     Raises:
-      errors.CrashedEnvironmentError: An environment did not start. Where the
-        reason is an exception, it is raised as it is.
-      TypeError: `task` is an environment, which cannot be in many processes.
-      ValueError: The environments differ in their specs.
+      CrashedEnvironmentError: An environment did not start. Where the reason is
+        an exception, it is raised as it is.
+      InvalidTaskError: `task` is an environment, which cannot be in many
+        processes, or a function that cannot be pickled.
+      UnsupportedSpecError: The environments differ in their specs.
     """
     super().__init__()
     if not isinstance(task, str) and not callable(task):
-      raise TypeError(
+      raise errors.InvalidTaskError(
           'a pool takes the name of a task or a function that makes a'
           f' dm_env.Environment, but found a {type(task).__name__}.'
       )
@@ -76,22 +79,22 @@ class EnvironmentPool(py_environment.PyEnvironment):
     self._pool_options = pool_options or options_lib.PoolOptions()
     self._seeds = list(seeds)
     self._restarts = [0] * len(self._seeds)
-    self._steps: List[Optional[worker.Step]] = [None] * len(self._seeds)
-    self._processes: List[process.EnvironmentProcess] = []
+    self._steps: list[Optional[worker.Step]] = [None] * len(self._seeds)
+    self._processes: list[process.EnvironmentProcess] = []
     # Also when the program ends, or nobody holds the pool any more.
     self._finalizer = weakref.finalize(self, _close, self._processes)
     try:
       for index in range(len(self._seeds)):
         self._processes.append(self._start(index))
       specs = self._first_specs()
+      self._observation_spec = tf.nest.map_structure(
+          dm_control_wrapper.convert_spec, specs.observation
+      )
+      self._action_spec = dm_control_wrapper.convert_spec(specs.action)
+      self._action_dtype = specs.action.dtype
     except BaseException:
       self.close()
       raise
-    self._observation_spec = tf.nest.map_structure(
-        dm_control_wrapper.convert_spec, specs.observation
-    )
-    self._action_spec = dm_control_wrapper.convert_spec(specs.action)
-    self._action_dtype = specs.action.dtype
 
   @property
   def batched(self) -> bool:
@@ -136,9 +139,8 @@ class EnvironmentPool(py_environment.PyEnvironment):
     """Asks all environments, then waits for all."""
     for member, action in zip(self._processes, actions):
       member.request(request, action)
-    for index in range(self.batch_size):
-      self._steps[index] = self._step_of(index, request)
-    steps = self._steps
+    steps = [self._step_of(i, request) for i in range(self.batch_size)]
+    self._steps[:] = steps
     observation = tf.nest.pack_sequence_as(
         self._observation_spec,
         [np.stack(leaves) for leaves in zip(*(step.leaves for step in steps))],
@@ -151,14 +153,17 @@ class EnvironmentPool(py_environment.PyEnvironment):
     )
 
   def _step_of(self, index: int, request: worker.Request) -> worker.Step:
-    """Returns the answer of one environment, or what stands for it."""
+    """Returns the answer of one environment, or a substitute after a crash."""
     try:
       return self._processes[index].step()
     except process.ProcessFault as lost:
       self._restart(index, lost.fault)
     before = self._steps[index]
-    in_episode = before is not None and before.step_type != ts.StepType.LAST
-    if request is worker.Request.STEP and in_episode:
+    if (
+        request is worker.Request.STEP
+        and before is not None
+        and before.step_type != ts.StepType.LAST
+    ):
       return worker.Step(int(ts.StepType.LAST), 0.0, 1.0, before.leaves)
     self._processes[index].request(worker.Request.RESET)
     return self._step_of(index, worker.Request.RESET)
@@ -214,12 +219,7 @@ class EnvironmentPool(py_environment.PyEnvironment):
             f'environment {index} of {suites.name_of(self._task)} did not'
             f' start: {lost.fault.reason.rstrip(".")}.'
         ) from _cause(lost.fault)
-    for index, specs in enumerate(all_specs):
-      if specs != all_specs[0]:
-        raise ValueError(
-            f'the environments of {suites.name_of(self._task)} differ:'
-            f' number 0 has {all_specs[0]}, number {index} has {specs}.'
-        )
+    checks.check_alike(suites.name_of(self._task), all_specs)
     return all_specs[0]
 
 
@@ -227,7 +227,7 @@ def _cause(fault: worker.Fault) -> Optional[RemoteTraceback]:
   return RemoteTraceback(fault.traceback) if fault.traceback else None
 
 
-def _close(processes: List[process.EnvironmentProcess]) -> None:
+def _close(processes: list[process.EnvironmentProcess]) -> None:
   # First all hear of it, then each is waited for.
   for member in processes:
     member.hang_up()

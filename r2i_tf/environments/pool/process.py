@@ -1,5 +1,7 @@
 """One environment of a pool, in its own process: the pool's side."""
 
+from collections.abc import Callable
+import contextlib
 from multiprocessing import connection
 import os
 import signal
@@ -10,6 +12,7 @@ from typing import Any, Optional
 
 import cloudpickle
 
+from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
 from r2i_tf.environments.pool import worker
 from r2i_tf.environments.suites import registry as suites
@@ -27,7 +30,7 @@ _EXIT_SECONDS = 5.0
 class ProcessFault(Exception):
   """The environment is lost; holds a `worker.Fault`."""
 
-  def __init__(self, fault: worker.Fault):
+  def __init__(self, fault: worker.Fault) -> None:
     super().__init__(fault.reason)
     self.fault = fault
 
@@ -47,7 +50,7 @@ class EnvironmentProcess:
       options: Optional[options_lib.Options],
       index: int,
       timeout: float,
-  ):
+  ) -> None:
     """Starts the process and does not wait for it.
 
     Args:
@@ -56,11 +59,16 @@ class EnvironmentProcess:
       options: Of the environment.
       index: Its number in the pool.
       timeout: Seconds to wait for any answer.
+
+    Raises:
+      InvalidTaskError: The task cannot be sent to a process.
     """
     self._timeout = timeout
-    self._specs = None
+    self._specs: Optional[worker.Specs] = None
+    arguments = _pickled(task, seed, options, index)
     ours, theirs = socket.socketpair()
-    with theirs:
+    with contextlib.ExitStack() as on_error, theirs:
+      on_error.callback(ours.close)
       self._process = subprocess.Popen(
           [
               sys.executable,
@@ -74,8 +82,8 @@ class EnvironmentProcess:
           # Ctrl-C is for the run, which closes its pool when it is done.
           start_new_session=True,
       )
+      on_error.pop_all()
     self._connection = connection.Connection(ours.detach())
-    arguments = cloudpickle.dumps((task, seed, options, index))
     self._send(self._connection.send_bytes, arguments)
 
   @property
@@ -84,7 +92,7 @@ class EnvironmentProcess:
     return self._process.pid
 
   def specs(self) -> worker.Specs:
-    """Returns what the environment offers; waits until it has started.
+    """Returns the specs of the environment; waits until it has started.
 
     Raises:
       ProcessFault: It did not start.
@@ -129,11 +137,11 @@ class EnvironmentProcess:
     self._process.kill()
     self._process.wait()
 
-  def _send(self, send, message: Any) -> None:
+  def _send(self, send: Callable[[Any], None], message: Any) -> None:
     try:
       send(message)
     except OSError:
-      pass  # The process is gone; why is found out at the answer.
+      pass  # The process is gone; `_answer` finds out why.
 
   def _answer(self) -> Any:
     try:
@@ -157,6 +165,18 @@ class EnvironmentProcess:
     if code < 0:
       return f'its process was killed by signal {-code}, {_name(-code)}'
     return f'its process ended with exit code {code}'
+
+
+def _pickled(task: suites.Task, *arguments: Any) -> bytes:
+  try:
+    return cloudpickle.dumps((task, *arguments))
+  except Exception as error:
+    # An object that cannot be pickled raises whatever its class likes.
+    raise errors.InvalidTaskError(
+        f'{suites.name_of(task)} cannot be sent to a process of its own'
+        f' ({type(error).__name__}: {error}): it, or what it holds, cannot be'
+        ' pickled.'
+    ) from error
 
 
 def _name(number: int) -> str:

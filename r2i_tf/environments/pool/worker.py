@@ -9,27 +9,26 @@ would hold it forty times.
 import enum
 from multiprocessing import connection
 import traceback
-from typing import Any, List, NamedTuple, Optional
-import warnings
+from typing import Any, NamedTuple, Optional
 
-from absl import logging
 import cloudpickle
 import dm_env
 import numpy as np
 import tree
 
+from r2i_tf import quiet
 from r2i_tf.environments.suites import registry as suites
 
 
 class Request(enum.Enum):
-  """What the pool asks of an environment."""
+  """A request of the pool to an environment."""
 
   RESET = enum.auto()
   STEP = enum.auto()
 
 
 class Specs(NamedTuple):
-  """The first answer: what the environment offers, as specs of `dm_env`."""
+  """The first answer: the specs of the environment, as `dm_env` has them."""
 
   observation: Any
   action: Any
@@ -48,11 +47,11 @@ class Step(NamedTuple):
   step_type: int
   reward: float
   discount: float
-  leaves: List[np.ndarray]
+  leaves: list[np.ndarray]
 
 
 class Fault(NamedTuple):
-  """What went wrong.
+  """The end of an environment that raised or whose process died.
 
   Attributes:
     reason: One line.
@@ -71,9 +70,7 @@ def main(descriptor: int) -> None:
   Args:
     descriptor: Of the connection to the pool.
   """
-  # What one environment warns of, each of the pool would.
-  warnings.simplefilter('ignore')
-  logging.set_verbosity(logging.ERROR)
+  quiet.program()  # A warning of one environment would come from each.
   pool = connection.Connection(descriptor)
   try:
     _serve(pool)

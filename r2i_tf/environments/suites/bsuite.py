@@ -10,42 +10,55 @@ observations hold the time that is left where it matters.
 The mnist experiments fetch their data set from the network on first use.
 """
 
-import difflib
+import dataclasses
 import inspect
-from typing import Any, Dict, List
+from typing import Optional
 import urllib.error
 
-from bsuite import bsuite
-from bsuite import sweep
-from bsuite.environments import deep_sea
 import dm_env
 
+from r2i_tf import errors as base_errors
 from r2i_tf import schema
 from r2i_tf.environments import errors
-from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import suite
 from r2i_tf.environments import wrappers
 
 
-def tasks() -> List[str]:
+@dataclasses.dataclass(frozen=True)
+class BsuiteOptions:
+  """Of the tasks `bsuite/<experiment>/<setting>`.
+
+  Attributes:
+    image_size: Renders a board of numbers in [0, 1] (catch, deep_sea) as a gray
+      image of this height and width: a small task for an agent that learns from
+      images. None leaves observations as they are.
+  """
+
+  image_size: Optional[int] = None
+
+  def __post_init__(self) -> None:
+    if self.image_size is not None:
+      schema.require_positive(self, 'bsuite', 'image_size')
+
+
+def tasks() -> list[str]:
   """Returns every `<experiment>/<setting>`, in the order of BSuite's sweep."""
+  from bsuite import sweep
+
   return list(sweep.SWEEP)
 
 
-def make(
-    name: str,
-    seed: int,
-    options: options_lib.BsuiteOptions,
-) -> dm_env.Environment:
+def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
   """Makes the environment of one setting of one experiment.
 
   Args:
     name: `<experiment>/<setting>`.
     seed: The seed of whatever is random in the environment, from 0 to 2^32 - 1.
-      What defines the task (BSuite's `mapping_seed`, from which deep_sea
-      draws its action mapping and bandit its rewards) belongs to the setting.
+      The constants of the task (BSuite's `mapping_seed`, from which deep_sea
+      draws its action mapping and bandit its rewards) belong to the setting.
       bandit, bandit_scale, deep_sea and discounting_chain have no other
       randomness, so there the seed changes nothing.
-    options: How its observations are shown.
+    options: Whether its observations are rendered.
 
   Returns:
     The environment.
@@ -53,20 +66,26 @@ def make(
   Raises:
     UnknownTaskError: BSuite has no such experiment or setting.
     MissingSuiteError: The data set of the mnist experiments is not there.
-    schema.ConfigError: The observations cannot be drawn as asked for.
+    schema.ConfigError: The observations cannot be rendered as asked for.
   """
   _check(name)
   environment = _make(name, seed)
   if options.image_size is None:
     return environment
-  return _drawn(environment, name, options.image_size)
+  with wrappers.closed_on_error(environment):
+    return _rendered(environment, name, options.image_size)
 
 
 def _make(name: str, seed: int) -> dm_env.Environment:
-  experiment = name.split(sweep.SEPARATOR)[0]
+  from bsuite import bsuite
+  from bsuite import sweep
+  from bsuite.environments import deep_sea
+
+  experiment = _experiment(name)
   arguments = dict(sweep.SETTINGS[name])
   if experiment == 'deep_sea_stochastic':
-    return _deep_sea_stochastic(arguments, seed)
+    # BSuite's own constructor of it leaves the wind unseeded.
+    return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
   constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
   if 'seed' in inspect.signature(constructor).parameters:
     arguments['seed'] = seed
@@ -79,14 +98,7 @@ def _make(name: str, seed: int) -> dm_env.Environment:
     ) from error
 
 
-def _deep_sea_stochastic(
-    arguments: Dict[str, Any], seed: int
-) -> dm_env.Environment:
-  """Makes stochastic Deep Sea, whose BSuite loader leaves the wind unseeded."""
-  return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
-
-
-def _drawn(
+def _rendered(
     environment: dm_env.Environment, name: str, size: int
 ) -> dm_env.Environment:
   """Returns an environment that shows its board as an image."""
@@ -96,7 +108,7 @@ def _drawn(
   schema.require(
       len(spec.shape) == 2 and min(spec.shape) > 1,
       f'bsuite.image_size is {size}, but the observations of bsuite/{name} have'
-      f' the shape {list(spec.shape)} and are no board to draw: set'
+      f' the shape {list(spec.shape)} and are no board to render: set'
       ' bsuite.image_size to None.',
   )
   schema.require(
@@ -105,30 +117,40 @@ def _drawn(
       f' {spec.shape[0]} x {spec.shape[1]} fields: set bsuite.image_size to at'
       f' least {max(spec.shape)}.',
   )
-  return wrappers.DrawnBoard(environment, size)
+  return wrappers.RenderedBoard(environment, size)
 
 
 def _check(name: str) -> None:
-  """Raises `UnknownTaskError` unless `name` is a task, saying what is near."""
-  if name in sweep.SETTINGS:
+  """Raises `UnknownTaskError`, with names alike, unless `name` is a task."""
+  names = tasks()
+  if name in names:
     return
-  experiment, _, setting = name.partition(sweep.SEPARATOR)
-  experiments = list(bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT)
-  if experiment not in experiments:
-    near = difflib.get_close_matches(experiment, experiments, n=3)
-    hint = (
-        f'did you mean {" or ".join(near)}?'
-        if near
-        else f'choose one of {", ".join(experiments)}.'
-    )
+  experiments = [_experiment(other) for other in names]
+  experiment, _, setting = name.partition('/')
+  count = experiments.count(experiment)
+  if not count:
+    hint = base_errors.did_you_mean(experiment, dict.fromkeys(experiments))
     raise errors.UnknownTaskError(
-        f'bsuite has no experiment {experiment!r} (task {"bsuite/" + name!r}):'
-        f' {hint}'
+        f'bsuite has no experiment {experiment!r} (task {"bsuite/" + name!r};'
+        f' r2i-tasks prints all): {hint}'
     )
-  count = sum(e.partition(sweep.SEPARATOR)[0] == experiment for e in tasks())
   found = repr(setting) if setting else 'none'
   raise errors.UnknownTaskError(
       f'the settings of bsuite/{experiment} are numbered 0 to {count - 1}, but'
       f' found {found} in task {"bsuite/" + name!r}: write for example'
       f" 'bsuite/{experiment}/{count - 1}'."
   )
+
+
+def _experiment(name: str) -> str:
+  return name.partition('/')[0]
+
+
+SUITE = suite.Suite(
+    name='bsuite',
+    tasks=tasks,
+    make=make,
+    packages=('bsuite',),
+    extra='bsuite',
+    python=9,
+)

@@ -4,30 +4,47 @@ An id may name the module that registers it, as Gymnasium has it:
 `minigrid:MiniGrid-Empty-5x5-v0`.
 """
 
+import dataclasses
 import importlib
 import re
-from typing import List
-import warnings
+from typing import Any
 
 import dm_env
-import gymnasium
 
+from r2i_tf import schema
 from r2i_tf.environments import errors
-from r2i_tf.environments import gymnasium_adapter
-from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import suite
 from r2i_tf.environments import wrappers
 
-# What has a suite of its own here.
+# Packages whose environments have a suite of their own here.
 _OTHERS = ('ale_py', 'popgym')
 
 
-def tasks() -> List[str]:
+@dataclasses.dataclass(frozen=True)
+class GymnasiumOptions:
+  """Of the tasks `gymnasium/<id>`.
+
+  Attributes:
+    action_repeat: Steps that an action is held; rewards are summed.
+    image_size: Height and width that images are brought to.
+  """
+
+  action_repeat: int = 1
+  image_size: int = 64
+
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'gymnasium', 'action_repeat', 'image_size')
+
+
+def tasks() -> list[str]:
   """Returns the ids that can be made: the newest version of each.
 
   That is, the module of the environment can be imported. Older versions can be
   made all the same, where Gymnasium still has them.
   """
-  newest = {}
+  import gymnasium
+
+  newest: dict[tuple, Any] = {}
   for spec in gymnasium.registry.values():
     entry = spec.entry_point
     if not isinstance(entry, str) or entry.startswith(_OTHERS):
@@ -38,9 +55,7 @@ def tasks() -> List[str]:
   return [spec.id for spec in newest.values() if _imports(spec.entry_point)]
 
 
-def make(
-    name: str, seed: int, options: options_lib.GymnasiumOptions
-) -> dm_env.Environment:
+def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
   """Makes the environment of an id.
 
   Args:
@@ -53,21 +68,24 @@ def make(
     MissingSuiteError: The environment needs another package.
     UnsupportedSpecError: R2I cannot take its observations or actions.
   """
+  import gymnasium
+
+  from r2i_tf.environments import gymnasium_adapter
+
   try:
-    with warnings.catch_warnings():
-      # That there is a newer version is no news to who names a version.
-      warnings.simplefilter('ignore', DeprecationWarning)
-      environment = gymnasium.make(name, disable_env_checker=True)
+    environment = gymnasium.make(name, disable_env_checker=True)
   except gymnasium.error.UnregisteredEnv:
     errors.check_task('gymnasium', name, list(gymnasium.registry))
     raise
-  except ImportError as error:
-    raise _missing(name, error) from error
-  except gymnasium.error.DependencyNotInstalled as error:
-    raise _missing(name, error) from error
-  adapted = gymnasium_adapter.GymnasiumEnvironment(
-      environment, seed, options.image_size
-  )
+  except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
+    reason = re.split(r'\.?\s*\n', str(error))[0].rstrip('.')
+    raise errors.MissingSuiteError(
+        f'gymnasium/{name} cannot be made from what is installed: {reason}.'
+    ) from error
+  with wrappers.closed_on_error(environment):
+    adapted = gymnasium_adapter.GymnasiumEnvironment(
+        environment, seed, options.image_size
+    )
   return wrappers.ActionRepeat(adapted, options.action_repeat)
 
 
@@ -75,12 +93,14 @@ def _imports(entry_point: str) -> bool:
   try:
     importlib.import_module(entry_point.partition(':')[0])
   except Exception:
-    return False  # What is missing shows itself in many ways.
+    return False  # A missing package shows itself in many ways.
   return True
 
 
-def _missing(name: str, error: Exception) -> errors.MissingSuiteError:
-  reason = re.split(r'\.?\s*\n', str(error))[0].rstrip('.')
-  return errors.MissingSuiteError(
-      f'gymnasium/{name} cannot be made from what is installed: {reason}.'
-  )
+SUITE = suite.Suite(
+    name='gymnasium',
+    tasks=tasks,
+    make=make,
+    packages=('gymnasium', 'PIL'),
+    extra='gymnasium',
+)

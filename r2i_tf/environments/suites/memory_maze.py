@@ -2,33 +2,29 @@
 
 The observation is the image alone, 64 x 64 in colour, whose border has the
 colour of the object to find. There are six actions. An episode has 1,000 to
-4,000 steps, growing with the maze, and ends with discount 1.
+4,000 steps, growing with the maze, and ends with discount 1. There is nothing
+to choose, so the suite has no options.
 """
-
-import logging
-from typing import List
 
 import dm_env
 
+from r2i_tf import quiet
 from r2i_tf.environments import errors
 from r2i_tf.environments import rendering
-
-rendering.load_mujoco()
-from memory_maze import tasks as memory_maze  # noqa: E402  # isort: skip
+from r2i_tf.environments import suite
 
 # Said at every reset by dm_control of the walker, which rolls and needs none.
 _NEEDLESS = 'Cannot set velocity on Entity with no free joint.'
-logging.getLogger('absl').addFilter(lambda record: record.msg != _NEEDLESS)
-
 _SIZES = ('9x9', '11x11', '13x13', '15x15')
 
 
-def tasks() -> List[str]:
+def tasks() -> list[str]:
   """Returns the sizes of the maze.
 
   Raises:
-    MissingSuiteError: There is no library to draw with.
+    MissingSuiteError: There is no library to render with.
   """
+  rendering.load_mujoco()
   rendering.require('memory_maze')
   return list(_SIZES)
 
@@ -42,11 +38,24 @@ def make(name: str, seed: int) -> dm_env.Environment:
 
   Raises:
     UnknownTaskError: There is no such size.
-    MissingSuiteError: There is no library to draw with.
+    MissingSuiteError: There is no library to render with.
   """
   errors.check_task('memory_maze', name, _SIZES)
+  rendering.load_mujoco()
   rendering.require(f'memory_maze/{name}')
-  constructor = getattr(memory_maze, f'memory_maze_{name}')
-  return rendering.InOneThread(
+  from memory_maze import tasks as constructors
+
+  quiet.log_message('absl', _NEEDLESS)
+  constructor = getattr(constructors, f'memory_maze_{name}')
+  return rendering.InRenderingThread(
       lambda: constructor(image_only_obs=True, seed=seed)
   )
+
+
+SUITE = suite.Suite(
+    name='memory_maze',
+    tasks=tasks,
+    make=make,
+    packages=('memory_maze', 'dm_control', 'mujoco'),
+    extra='memory-maze',
+)

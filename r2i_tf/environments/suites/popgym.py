@@ -4,26 +4,34 @@ The names are those of POPGym's classes. The tasks of its mazes are there only
 where the package mazelib is.
 """
 
-from typing import List
+import dataclasses
+from typing import Any
 
 import dm_env
-from popgym import envs
 
 from r2i_tf.environments import errors
-from r2i_tf.environments import gymnasium_adapter
-from r2i_tf.environments import options as options_lib
-
-_CLASSES = {cls.__name__: cls for cls in envs.ALL}
+from r2i_tf.environments import suite
 
 
-def tasks() -> List[str]:
+@dataclasses.dataclass(frozen=True)
+class PopgymOptions:
+  """Of the tasks `popgym/<Name>`.
+
+  Attributes:
+    join_actions: The two coordinates of a field (Battleship, MineSweeper) are
+      one choice among all fields, as in the paper. False keeps a vector of two,
+      which a policy chooses independently of one another.
+  """
+
+  join_actions: bool = True
+
+
+def tasks() -> list[str]:
   """Returns the names of all tasks, the easy ones first."""
-  return list(_CLASSES)
+  return list(_classes())
 
 
-def make(
-    name: str, seed: int, options: options_lib.PopgymOptions
-) -> dm_env.Environment:
+def make(name: str, seed: int, options: PopgymOptions) -> dm_env.Environment:
   """Makes the environment of a task.
 
   Its observations, which are Discrete, MultiDiscrete, Tuple or Box, become one
@@ -37,7 +45,26 @@ def make(
   Raises:
     UnknownTaskError: POPGym has no such task.
   """
-  errors.check_task('popgym', name, tasks())
+  from r2i_tf.environments import gymnasium_adapter
+
+  classes = _classes()
+  errors.check_task('popgym', name, list(classes))
   return gymnasium_adapter.GymnasiumEnvironment(
-      _CLASSES[name](), seed, join_actions=options.join_actions
+      classes[name](), seed, join_actions=options.join_actions
   )
+
+
+def _classes() -> dict[str, Any]:
+  """Returns the class of each task, by name."""
+  from popgym import envs
+
+  return {cls.__name__: cls for cls in envs.ALL}
+
+
+SUITE = suite.Suite(
+    name='popgym',
+    tasks=tasks,
+    make=make,
+    packages=('popgym', 'gymnasium'),
+    extra='popgym',
+)

@@ -1,76 +1,61 @@
 """All suites, and the `dm_env` environment of a task.
 
-A suite is a module with two functions: `tasks()` lists its names and
-`make(name, seed, options)`, or without options, makes one environment. It is
-imported only when one of its tasks is asked for, since the packages beneath the
-suites are optional.
+`SUITES` is the one place that lists them. The packages beneath a suite are
+optional, and loaded only when one of its tasks is asked for.
 
-Nothing here needs TensorFlow: this is what runs in the processes of a pool.
+Nothing here needs TensorFlow: the processes of a pool run this.
 """
 
-import dataclasses
-import difflib
-import importlib
+from collections.abc import Callable
+from collections.abc import Iterator
 import inspect
-import sys
-import types
-from typing import Any, Callable, List, Optional, Tuple, Union
-import warnings
+from typing import Any, Optional, Union
 
 import dm_env
 
+from r2i_tf import errors as base_errors
+from r2i_tf import quiet
+from r2i_tf import schema
 from r2i_tf.environments import checks
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import suite as suite_lib
 from r2i_tf.environments import wrappers
+from r2i_tf.environments.suites import atari
+from r2i_tf.environments.suites import bsuite
+from r2i_tf.environments.suites import dmc
+from r2i_tf.environments.suites import gymnasium
+from r2i_tf.environments.suites import memory_maze
+from r2i_tf.environments.suites import popgym
 
 Make = Union[Callable[[], dm_env.Environment], Callable[[int], Any]]
 Task = Union[str, dm_env.Environment, Make]
 
 SEEDS = 2**32
 
-
-@dataclasses.dataclass(frozen=True)
-class _Suite:
-  """Where a suite is, and what it needs.
-
-  Attributes:
-    module: Its module.
-    packages: Those that its extra installs, by the names they are imported by.
-    extra: The extra.
-    python: The first Python 3 that the packages have releases for.
-  """
-
-  module: str
-  packages: Tuple[str, ...]
-  extra: str
-  python: int = 10
-
-
-_SUITES = {
-    'bsuite': _Suite('bsuite', ('bsuite',), 'bsuite', python=9),
-    'popgym': _Suite('popgym', ('popgym', 'gymnasium'), 'popgym'),
-    'memory_maze': _Suite(
-        'memory_maze',
-        ('memory_maze', 'dm_control', 'mujoco'),
-        'memory-maze',
-    ),
-    'atari': _Suite('atari', ('ale_py', 'PIL'), 'atari'),
-    'dmc': _Suite('dmc', ('dm_control', 'mujoco'), 'dmc'),
-    'gymnasium': _Suite('gymnasium', ('gymnasium', 'PIL'), 'gymnasium'),
+SUITES: dict[str, suite_lib.Suite] = {
+    suite.name: suite
+    for suite in (
+        bsuite.SUITE,
+        popgym.SUITE,
+        memory_maze.SUITE,
+        atari.SUITE,
+        dmc.SUITE,
+        gymnasium.SUITE,
+    )
 }
 
 
-def list_tasks() -> List[str]:
+def list_tasks() -> list[str]:
   """Returns the names of all tasks that this installation can run."""
-  names = []
+  names: list[str] = []
   for suite, tasks, _ in _installed():
     names.extend(f'{suite}/{name}' for name in tasks)
   return names
 
 
-def missing_suites() -> List[str]:
-  """Returns a sentence for each suite that cannot be run, on what to do."""
+def missing_suites() -> list[str]:
+  """Returns a sentence for each suite that cannot be run, with a remedy."""
   return [str(error) for _, _, error in _installed() if error is not None]
 
 
@@ -92,32 +77,34 @@ def make(
     index: Its number among the environments of a batch, for errors.
 
   Returns:
-    The environment.
+    The environment. If something is wrong with it, it is closed.
 
   Raises:
     UnknownTaskError: There is no such task.
+    InvalidTaskError: `task` is none of these.
     MissingSuiteError: The suite needs something that is not installed.
-    schema.ConfigError: The suite has no such option.
-    TypeError: `task` is none of these.
-    ValueError: `seed` is out of range.
+    schema.ConfigError: The suite has no such option, or `seed` is out of range.
   """
-  if not 0 <= seed < SEEDS:
-    raise ValueError(
-        f'the seed of an environment is {seed}, but it must be from 0 to'
-        f' {SEEDS - 1}.'
-    )
+  schema.require(
+      0 <= seed < SEEDS,
+      f'the seed of an environment is {seed}, but it must be from 0 to'
+      f' {SEEDS - 1}.',
+  )
   if isinstance(task, str):
-    environment = wrappers.normalized(_make_named(task, seed, options))
+    environment = _make_named(task, seed, options)
   else:
     environment = _make_own(task, seed, options)
   name = name_of(task)
   if index is not None:
     name = f'environment {index} of {name}'
-  return checks.CheckedEnvironment(environment, name)
+  with wrappers.closed_on_error(environment):
+    if isinstance(task, str):
+      environment = wrappers.normalized(environment)
+    return checks.CheckedEnvironment(environment, name)
 
 
 def name_of(task: Task) -> str:
-  """Returns what to call a task: its name, or that of its class or function."""
+  """Returns the name of a task, or of its class or function, for errors."""
   if isinstance(task, str):
     return task
   if isinstance(task, dm_env.Environment):
@@ -125,7 +112,7 @@ def name_of(task: Task) -> str:
   return getattr(task, '__name__', type(task).__name__)
 
 
-def check_name(task: str) -> Tuple[str, str]:
+def check_name(task: str) -> tuple[str, str]:
   """Returns the suite of a task and the suite's own name of it.
 
   Args:
@@ -135,12 +122,10 @@ def check_name(task: str) -> Tuple[str, str]:
     UnknownTaskError: There is no such suite.
   """
   suite, _, name = task.partition('/')
-  if suite not in _SUITES:
-    near = difflib.get_close_matches(suite, _SUITES, n=1)
-    hint = f' (did you mean {near[0]!r}?)' if near else ''
+  if suite not in SUITES:
     raise errors.UnknownTaskError(
-        f'task {task!r} begins with no known suite{hint}: the suites are'
-        f' {", ".join(_SUITES)}, as in bsuite/memory_len/9.'
+        f'task {task!r} does not begin with a suite, as bsuite/memory_len/9'
+        f' does: {base_errors.did_you_mean(suite, SUITES)}'
     )
   return suite, name
 
@@ -148,31 +133,31 @@ def check_name(task: str) -> Tuple[str, str]:
 def _make_named(
     task: str, seed: int, given: Optional[options_lib.Options]
 ) -> dm_env.Environment:
+  """Returns the environment of a suite's task."""
   suite, name = check_name(task)
   options = options_lib.of_suite(suite, given)
-  module = _import_suite(suite)
-  if options is None:
-    return module.make(name, seed)
-  return module.make(name, seed, options)
+  arguments = () if options is None else (options,)
+  SUITES[suite].require_packages()
+  with quiet.deprecations():
+    return SUITES[suite].make(name, seed, *arguments)
 
 
 def _make_own(
     task: Task, seed: int, options: Optional[options_lib.Options]
 ) -> dm_env.Environment:
   """Returns the user's own environment."""
-  if isinstance(options, options_lib.SuiteOptions):
-    options = None  # Those of a run, which holds them for every suite.
-  if options is not None:
-    raise TypeError(
+  # A run passes the options of all suites on, whatever its task.
+  if options is not None and not isinstance(options, options_lib.SuiteOptions):
+    raise schema.ConfigError(
         f'{name_of(task)} is no task of a suite and takes no options, but found'
         f' {options!r}: give them to its constructor.'
     )
-  environment = task
+  environment: Any = task
   if not isinstance(task, dm_env.Environment) and callable(task):
     environment = _called(task, seed)
   if not isinstance(environment, dm_env.Environment):
     made = '' if environment is task else ' a function that returns'
-    raise TypeError(
+    raise errors.InvalidTaskError(
         'a task is a name such as bsuite/memory_len/9, a dm_env.Environment or'
         f' a function that makes one, but found{made} a'
         f' {type(environment).__name__}.'
@@ -197,34 +182,15 @@ def _called(function: Callable[..., Any], seed: int) -> Any:
   return function()
 
 
-def _installed():
+def _installed() -> (
+    Iterator[tuple[str, list[str], Optional[errors.MissingSuiteError]]]
+):
   """Yields (suite, names of its tasks, the error if it lacks something)."""
-  for suite in _SUITES:
+  for name, suite in SUITES.items():
     try:
-      yield suite, _import_suite(suite).tasks(), None
+      suite.require_packages()
+      with quiet.deprecations():
+        tasks = suite.tasks()
+      yield name, tasks, None
     except errors.MissingSuiteError as error:
-      yield suite, [], error
-
-
-def _import_suite(suite: str) -> types.ModuleType:
-  """Imports a suite's module, or says what installs what it lacks."""
-  entry = _SUITES[suite]
-  try:
-    # dm_control's import has Python show every DeprecationWarning from then on.
-    with warnings.catch_warnings():
-      return importlib.import_module(
-          f'r2i_tf.environments.suites.{entry.module}'
-      )
-  except ModuleNotFoundError as error:
-    if (error.name or '').partition('.')[0] not in entry.packages:
-      raise
-    if sys.version_info < (3, entry.python):
-      remedy = (
-          f'they have releases for Python 3.{entry.python} and newer only, and'
-          f' this is Python 3.{sys.version_info.minor}'
-      )
-    else:
-      remedy = f"run pip install 'r2i_tf[{entry.extra}]'"
-    raise errors.MissingSuiteError(
-        f'the tasks of {suite} need packages that are not installed: {remedy}.'
-    ) from error
+      yield name, [], error

@@ -1,4 +1,4 @@
-"""Skips what needs MuJoCo, or images of it, where they are not to be had."""
+"""Skips tests that need MuJoCo, or images of it, where there are none."""
 
 import pytest
 
