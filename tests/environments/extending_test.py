@@ -14,9 +14,7 @@ from r2i_tf import schema
 from r2i_tf.environments import options
 from r2i_tf.environments.suites import registry as suites
 
-_DOCUMENT = (
-    pathlib.Path(__file__).parents[2] / 'docs' / 'extending_suite.part.md'
-)
+_DOCUMENT = pathlib.Path(__file__).parents[2] / 'docs' / 'extending.md'
 
 
 @pytest.fixture(name='catch')
