@@ -18,8 +18,6 @@ from r2i_tf import networks
 
 _UNIMIX = 0.01
 _MIN_STDDEV, _MAX_STDDEV = 0.1, 1.0
-# The logit of a class that an action dimension does not have.
-_IMPOSSIBLE = -1e9
 
 
 class ActionCodec(abc.ABC):
@@ -138,21 +136,14 @@ class DiscreteActions(ActionCodec):
     return networks.with_batch_of(action, 1, action, shape)
 
   def _logits(self, parameters: tf.Tensor) -> tf.Tensor:
-    """Returns log probabilities with unimix over the possible classes."""
+    """Returns log probabilities, [..., dimensions, classes]."""
     shape = [self._dimensions, self._classes]
     logits = tf.reshape(
         parameters, tf.concat([tf.shape(parameters)[:-1], shape], 0)
     )
     logits.set_shape([*parameters.shape[:-1], *shape])
-    possible = tf.constant(self._possible)
-    uniform = self._possible / self._possible.sum(-1, keepdims=True)
-    logits = tf.where(possible, logits, _IMPOSSIBLE)
-    mixed = (1 - _UNIMIX) * tf.nn.softmax(logits) + _UNIMIX * tf.constant(
-        uniform, tf.float32
-    )
-    # Not -inf: 0 * -inf in an entropy or a gradient would be NaN.
-    return tf.where(
-        possible, tf.math.log(tf.maximum(mixed, 1e-12)), _IMPOSSIBLE
+    return distributions.unimix_log_probabilities(
+        logits, _UNIMIX, self._possible
     )
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen of a state-space layer; imports no TensorFlow.
+"""The choices that a state-space layer offers; imports no TensorFlow.
 
 Configurations name these choices, and are read before TensorFlow is loaded.
 """
