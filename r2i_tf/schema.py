@@ -7,6 +7,7 @@ field's, is refused with one sentence. Ranges are the dataclasses' own business
 (`__post_init__`).
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import enum
@@ -60,7 +61,7 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:
       a value.
   """
   hints = typing.get_type_hints(cls)
-  names = [field.name for field in dataclasses.fields(cls)]
+  names = list(hints)
   if not isinstance(mapping, Mapping) and not hasattr(mapping, 'items'):
     raise ConfigError(
         f'config field {path!r} is {mapping!r}, but a group of fields is'
@@ -137,7 +138,9 @@ def check_name(cls: type, name: str) -> None:
     cls = hints[part]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''):
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
+) -> Iterator[tuple[str, Any, Any]]:
   """Yields (dotted name, old value, new value) where two mappings differ."""
   for key in sorted(set(old) | set(new)):
     name = f'{path}.{key}' if path else key
@@ -153,7 +156,7 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
   inner = _optional_of(hint)
   if inner is not None:
     return None if value is None else _convert(inner, value, name, ' or None')
-  if dataclasses.is_dataclass(hint):
+  if isinstance(hint, type) and dataclasses.is_dataclass(hint):
     return from_mapping(hint, value, name)
   if typing.get_origin(hint) is tuple:
     return _convert_tuple(hint, value, name)
