@@ -23,21 +23,23 @@ class RunError(UserError):
   """A run that cannot start or go on."""
 
 
-def did_you_mean(name: str, valid: Iterable[str]) -> str:
+def did_you_mean(name: str, valid: Iterable[str], prefix: str = '') -> str:
   """Returns a clause that names the valid names that are like `name`.
 
   Args:
     name: What was found instead of one of them.
     valid: All valid names. The clause names those that are alike, and without
       any all of them, or an example if they are many. It ends the sentence.
+    prefix: What the user has to write before each of them, such as 'atari/'.
   """
   names = list(valid)
-  near = _nearest(name, names)
+  near = [prefix + other for other in _nearest(name, names)]
   if near:
     return f'did you mean {" or ".join(map(repr, near))}?'
+  full = [prefix + other for other in names]
   if len(names) <= _FEW:
-    return f'valid are {", ".join(names)}.'
-  return f'there are {len(names)}, such as {names[0]!r}.'
+    return f'valid are {", ".join(full)}.'
+  return f'there are {len(names)}, such as {full[0]!r}.'
 
 
 def _nearest(name: str, valid: list[str]) -> list[str]:

@@ -71,9 +71,8 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   for key, value in mapping.items():
     name = f'{path}.{key}' if path else key
     if key not in names:
-      raise ConfigError(
-          f'unknown config field {name!r}: {errors.did_you_mean(key, names)}'
-      )
+      hint = errors.did_you_mean(key, names, f'{path}.' if path else '')
+      raise ConfigError(f'unknown config field {name!r}: {hint}')
     arguments[key] = _convert(hints[key], value, name)
   return cls(**arguments)
 
@@ -129,11 +128,8 @@ def check_name(cls: type, name: str) -> None:
       )
     hints = typing.get_type_hints(cls)
     if part not in hints:
-      names = [f'{path}.{field}' if path else field for field in hints]
-      wanted = f'{path}.{part}' if path else part
-      raise ConfigError(
-          f'unknown config field {name!r}: {errors.did_you_mean(wanted, names)}'
-      )
+      hint = errors.did_you_mean(part, hints, f'{path}.' if path else '')
+      raise ConfigError(f'unknown config field {name!r}: {hint}')
     path = f'{path}.{part}' if path else part
     cls = hints[part]
 
