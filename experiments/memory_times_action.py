@@ -106,11 +106,13 @@ def _train(variant: Variant):
           sequence_model=agent_config.SequenceModelConfig(
               output_size=_UNITS,
               width=_UNITS,
-              state_size=32,
-              layers=2,
-              blocks=4,
-              min_step=variant.min_step,
-              max_step=variant.max_step,
+              s3m=agent_config.S3MConfig(
+                  state_size=32,
+                  layers=2,
+                  blocks=4,
+                  min_step=variant.min_step,
+                  max_step=variant.max_step,
+              ),
           ),
           latent=agent_config.LatentConfig(variant.groups, variant.classes),
           encoder=mlp,

@@ -113,12 +113,15 @@ def replace(config: T, changes: Mapping[str, Any]) -> T:
   return from_mapping(type(config), mapping)
 
 
-def check_name(cls: type, name: str) -> None:
-  """Raises `ConfigError` unless `name` is a dotted field name of `cls`.
+def check_name(cls: type, name: str) -> Any:
+  """Returns the type of a field, if there is one of that name.
 
   Args:
     cls: A dataclass, whose fields may be dataclasses.
-    name: Such as 'replay.capacity'.
+    name: Dotted, such as 'replay.capacity'.
+
+  Raises:
+    ConfigError: There is none.
   """
   path = ''
   for part in name.split('.'):
@@ -132,6 +135,7 @@ def check_name(cls: type, name: str) -> None:
       raise ConfigError(f'unknown config field {name!r}: {hint}')
     path = f'{path}.{part}' if path else part
     cls = hints[part]
+  return cls
 
 
 def differences(

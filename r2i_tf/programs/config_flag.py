@@ -5,6 +5,7 @@
 Everything that can be wrong here is known before TensorFlow is loaded.
 """
 
+import ast
 from collections.abc import Sequence
 import dataclasses
 import os
@@ -13,7 +14,7 @@ from typing import Any, Optional
 
 from absl import flags
 import ml_collections
-from ml_collections import config_flags
+from ml_collections.config_flags import config_flags
 
 from r2i_tf import errors
 from r2i_tf import presets
@@ -31,27 +32,24 @@ _MISSING = (
 
 
 def define(
-    flag_values: flags.FlagValues = flags.FLAGS,
-    argv: Optional[list[str]] = None,
-    required: bool = True,
+    flag_values: flags.FlagValues = flags.FLAGS, required: bool = True
 ) -> flags.FlagHolder:
-  """Defines `--config` and `--config.<field>`.
+  """Defines `--config` and, while it is parsed, `--config.<field>`.
 
   Args:
     flag_values: Where to define it.
-    argv: The command line; by default that of the process.
     required: Whether a command line without it is refused.
 
   Returns:
     What holds the `ConfigDict`; None without `--config`.
   """
+  _take_any_literal()
   holder = config_flags.DEFINE_config_file(
       NAME,
       None,
       'The run: a recipe, such as bsuite or bsuite:debug, or a .py file;'
       ' --config.<field>=<value> changes a field.',
       flag_values,
-      sys_argv=argv,
   )
   flag = flag_values[NAME]
   flag.parser = _Parser(flag.parser)
@@ -69,15 +67,28 @@ def check(argv: Sequence[str]) -> None:
     argv: The command line.
 
   Raises:
-    errors.RunError: There are overrides, but no `--config`.
+    errors.RunError: There are overrides, but no `--config`, or one of them
+      has no value or is for a group of fields.
     schema.ConfigError: A field is unknown.
   """
-  matches = [_OVERRIDE.match(argument) for argument in argv]
-  names = [match.group(1) for match in matches if match]
-  if names and not any(_GIVEN.match(argument) for argument in argv):
-    raise errors.RunError(_MISSING)
-  for name in names:
-    schema.check_name(run_config_lib.RunConfig, name)
+  for argument in argv:
+    match = _OVERRIDE.match(argument)
+    if not match:
+      continue
+    if not any(_GIVEN.match(other) for other in argv):
+      raise errors.RunError(_MISSING)
+    name = match.group(1)
+    kind = schema.check_name(run_config_lib.RunConfig, name)
+    if dataclasses.is_dataclass(kind):
+      first = dataclasses.fields(kind)[0].name
+      raise errors.RunError(
+          f'--config.{name} is a group of fields; set each by its own name, as'
+          f' in --config.{name}.{first}=<value>.'
+      )
+    if '=' not in argument and kind is not bool:
+      raise errors.RunError(
+          f'{argument} has no value; every argument has the form --name=value.'
+      )
 
 
 def run_config(
@@ -120,3 +131,26 @@ class _Parser(flags.ArgumentParser):
   def flag_type(self) -> Any:
     """Returns what `--help` calls the value."""
     return 'recipe or file'
+
+
+class _Literal(flags.ArgumentParser):
+  """Takes a Python literal, or else text."""
+
+  def parse(self, argument: Any) -> Any:
+    """Returns the value of a field."""
+    if argument in ('true', 'false'):  # So absl writes them.
+      return argument == 'true'
+    try:
+      return ast.literal_eval(argument)
+    except (SyntaxError, ValueError):
+      return argument
+
+
+def _take_any_literal() -> None:
+  """Lets flags set fields that take anything, as those of a recipe do.
+
+  ml_collections does from 1.0 on, which has no release for Python 3.9.
+  """
+  if object not in config_flags._FIELD_TYPE_TO_PARSER:
+    config_flags._FIELD_TYPE_TO_PARSER[object] = _Literal()
+    config_flags._FIELD_TYPE_TO_SERIALIZER[object] = flags.ArgumentSerializer()

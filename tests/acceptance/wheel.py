@@ -33,6 +33,10 @@ _SHORT = {
     'evaluation_episodes': 2,
     'agent.behavior.horizon': 2,
     'agent.world_model.sequence_model.s3m.layers': 1,
+    'agent.world_model.encoder.layers': 1,
+    'agent.world_model.decoder.layers': 1,
+    'agent.behavior.actor.layers': 1,
+    'agent.behavior.critic.layers': 1,
 }
 _RECIPES = """
 from r2i_tf import presets, run_config
