@@ -84,6 +84,20 @@ def test_the_table_goes_one_way():
       assert order.index(importer) < order.index(imported), (importer, imported)
 
 
+def test_bazel_has_the_table():
+  """The targets of BUILD depend on each other as its rows say."""
+  text = (_ROOT / 'BUILD').read_text(encoding='utf-8')
+  targets = ast.literal_eval(
+      re.search(r'^PACKAGES = ({.*?^})', text, re.M | re.S)[1]
+  )
+  table = _table()
+  del table[_FRONT]  # A target of its own, with everything.
+  assert targets == {
+      package: sorted(f':{name}' for name in allowed)
+      for package, allowed in table.items()
+  }
+
+
 @pytest.mark.parametrize('package', sorted({_package(p) for p in _modules()}))
 def test_a_package_imports_only_what_its_row_names(package):
   """And nothing else of r2i_tf."""
