@@ -310,3 +310,21 @@ def test_programs_can_be_imported_side_by_side():
   for name in ('train', 'evaluate', 'tasks', 'tpu_preflight'):
     importlib.import_module(f'r2i_tf.programs.{name}')
   assert set(flags.FLAGS) == before
+
+
+def test_help_of_a_console_script_has_text_and_flags():
+  """Though the script that was started holds neither."""
+  process = subprocess.run(
+      [
+          sys.executable,
+          '-c',
+          'from r2i_tf.programs import train; train.main()',
+          '--help',
+      ],
+      capture_output=True,
+      text=True,
+      check=False,
+  )
+  assert process.stdout.startswith('Trains R2I on a task'), process.stderr
+  for name in ('config', 'workdir', 'task'):
+    assert f'  --{name}: ' in process.stdout
