@@ -13,9 +13,10 @@ The second form gives shapes of one's own and leaves out the loop and the series
 of lengths; the third only writes the programs.
 """
 
+from collections.abc import Sequence
 import re
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 from absl import flags
 import numpy as np
@@ -75,7 +76,7 @@ def measure(
     seconds: float,
     compilations: int,
     loop_max_length: int,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
   """Measures every contestant at every shape.
 
   Args:
@@ -103,7 +104,7 @@ def measure(
   return record
 
 
-def _measure_shape(names, shape, seconds, compilations) -> List[Dict[str, Any]]:
+def _measure_shape(names, shape, seconds, compilations) -> list[dict[str, Any]]:
   """Returns the rows of one shape, all but their memory."""
   import tensorflow as tf
 
@@ -176,7 +177,7 @@ def _measure_shape(names, shape, seconds, compilations) -> List[Dict[str, Any]]:
   return rows
 
 
-def tables(record: Dict[str, Any]) -> Dict[str, str]:
+def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the tables, by the name of their place."""
   above = report.machine_line(record['machine'])
   columns = {
@@ -202,7 +203,7 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
   return written
 
 
-def _growth_table(record: Dict[str, Any]) -> str:
+def _growth_table(record: dict[str, Any]) -> str:
   """Returns, along the series, the growth of time over that of length."""
   first = record['series'][0]
   begin, rows = {}, []
@@ -226,7 +227,7 @@ def _growth_table(record: Dict[str, Any]) -> str:
   )
 
 
-def plot(record: Dict[str, Any], picture) -> None:
+def plot(record: dict[str, Any], picture) -> None:
   """Draws the times at the shapes, and along the series of lengths."""
   bars, lines = picture.subplots(1, 2, width_ratios=[1.4, 1])
   series = [tuple(shape) for shape in record['series']]
@@ -258,7 +259,7 @@ def plot(record: Dict[str, Any], picture) -> None:
   lines.legend()
 
 
-def _row(record: Dict[str, Any], name: str, shape: Any) -> Dict[str, Any]:
+def _row(record: dict[str, Any], name: str, shape: Any) -> dict[str, Any]:
   return next(
       row
       for row in record['rows']

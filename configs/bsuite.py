@@ -11,6 +11,4 @@ from r2i_tf import run_config
 
 def get_config(variant: str = '') -> ml_collections.ConfigDict:
   """Returns the published run, or a variant of it."""
-  return run_config.to_config_dict(
-      run_config.RunConfig.preset('bsuite', variant)
-  )
+  return run_config.recipe('bsuite', variant)

@@ -7,4 +7,4 @@ from r2i_tf import run_config
 
 def get_config() -> ml_collections.ConfigDict:
   """Returns the run."""
-  return run_config.to_config_dict(run_config.RunConfig.preset('quickstart'))
+  return run_config.recipe('quickstart')

@@ -1,6 +1,6 @@
 """Does it learn where memory_len says nothing? Other tasks, on two cores.
 
-Trains the variants of `configs/learning.py` at several seeds, one run after the
+Trains the variants of the recipe `learning` at several seeds, one run after the
 other, each a process of its own that goes on where it stopped:
 
   python -m experiments.learning --tasks=cartpole_balance --minutes=90
@@ -11,7 +11,6 @@ docs/learning.md.
 """
 
 import pathlib
-import runpy
 import subprocess
 import sys
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from experiments import curves
 from r2i_tf.programs import command_line
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
-_CONFIG = _ROOT / 'configs' / 'learning.py'
+_RECIPE = 'learning'
 
 
 class Task(NamedTuple):
@@ -55,7 +54,7 @@ _TASKS = {
     ),
 }
 
-_NAMES = flags.DEFINE_list('tasks', list(_TASKS), 'Variants of the config.')
+_NAMES = flags.DEFINE_list('tasks', list(_TASKS), 'Variants of the recipe.')
 _SEEDS = flags.DEFINE_list('seeds', ['0'], 'Seeds of the runs.')
 _MINUTES = flags.DEFINE_float('minutes', 90.0, 'Wall time of one run at most.')
 _RUNS = flags.DEFINE_string('runs', 'runs/learning', 'Where the runs lie.')
@@ -71,7 +70,7 @@ def main(_) -> None:
           [
               sys.executable,
               'launch/train.py',
-              f'--config={_CONFIG}:{name}',
+              f'--config={_RECIPE}:{name}',
               f'--workdir={runs / f"{name}-{seed}"}',
               f'--config.seed={seed}',
               f'--config.max_minutes={_MINUTES.value}',
@@ -120,10 +119,8 @@ def _random_return(name: str, task: Task) -> float:
   """Returns the mean return of actions drawn evenly."""
   from r2i_tf import environments
   from r2i_tf import run_config
-  from r2i_tf import schema
 
-  config = runpy.run_path(str(_CONFIG))['get_config'](name)
-  config = schema.from_mapping(run_config.RunConfig, config.to_dict())
+  config = run_config.RunConfig.preset(_RECIPE, name)
   env = environments.load(config.task, 0, config.environment)
   spec, draw = env.action_spec(), np.random.default_rng(0)
   total, step = 0.0, env.reset()
@@ -144,7 +141,7 @@ def _random_return(name: str, task: Task) -> float:
 def _plot(name: str, rows, random: float, output: pathlib.Path) -> None:
   task = _TASKS[name]
   picture = curves.Picture(
-      f'{task.title}: configs/learning.py:{name}',
+      f'{task.title}: {_RECIPE}:{name}',
       f'mean return of the last {task.window} episodes',
   )
   for index, row in enumerate(rows):

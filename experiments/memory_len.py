@@ -19,7 +19,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import runpy
 import subprocess
 import sys
 from unittest import mock
@@ -74,16 +73,11 @@ def _parse_name(name: str):
 
 def _train(workdir: pathlib.Path, setting: int, seed: int, cut: bool) -> None:
   from r2i_tf import run_config
-  from r2i_tf import schema
   from r2i_tf import ssm
   from r2i_tf.training import run
 
-  config = runpy.run_path(str(_ROOT / 'configs' / 'quickstart.py'))
-  config = schema.from_mapping(
-      run_config.RunConfig, config['get_config']().to_dict()
-  )
   config = dataclasses.replace(
-      config,
+      run_config.RunConfig.preset('quickstart'),
       task=f'bsuite/memory_len/{setting}',
       seed=seed,
       steps=10_000_000,

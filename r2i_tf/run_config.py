@@ -1,9 +1,8 @@
 """How a run is conducted: the task, the data, the schedule, the agent.
 
-The way of a hyperparameter: a recipe of `presets` changes the defaults here;
-the command line shows them as a `ConfigDict`, on which flags change fields; and
-the whole becomes this dataclass again, checked. Nothing here imports
-TensorFlow.
+The way of a hyperparameter: the defaults here, with the changes of a recipe of
+`presets`, are a `ConfigDict`; flags change its fields; and it becomes this
+dataclass, checked. Nothing here imports TensorFlow.
 """
 
 import dataclasses
@@ -143,39 +142,49 @@ class RunConfig:
     Raises:
       schema.ConfigError: There is no such recipe, or no such variant of it.
     """
-    schema.require(
-        name in presets.RUNS,
-        f'there is no recipe {name!r}:'
-        f' {errors.did_you_mean(name, presets.RUNS)}',
-    )
-    variants = presets.RUNS[name]
-    schema.require(
-        variant in variants,
-        f'the recipe {name!r} has no variant {variant!r}:'
-        f' {errors.did_you_mean(variant, filter(None, variants))}'
-        if variant
-        else f'the recipe {name!r} is to be named with its variant, as in'
-        f" '{name}:{next(iter(variants))}': valid are {', '.join(variants)}.",
-    )
-    return schema.replace(cls(), variants[variant])
+    return schema.from_mapping(cls, recipe(name, variant))
 
 
-def to_config_dict(config: RunConfig) -> ml_collections.ConfigDict:
-  """Returns `config` as what a config file's `get_config` gives to `--config`.
+def recipe(name: str, variant: str = '') -> ml_collections.ConfigDict:
+  """Returns a named recipe with its fields open, for `--config` to act on.
 
-  A field takes any Python literal from the command line, so that an integer
-  may be written 1e6 and an optional field None; `schema.from_mapping`, which
-  knows the types, is the one judge of them.
+  A config file of one's own may start from it and set fields. A field takes
+  anything, also what a flag says literally, so that an integer may be written
+  1e6 and an optional field None; `schema.from_mapping`, which knows the types,
+  is the one judge of them.
 
   Args:
-    config: The run.
+    name: One of `presets.RUNS`, such as 'bsuite'.
+    variant: One of the recipe's variants, such as 'debug'; '' for the recipe
+      itself.
+
+  Raises:
+    schema.ConfigError: There is no such recipe, or no such variant of it.
   """
-  return _config_dict(schema.to_mapping(config))
+  schema.require(
+      name in presets.RUNS,
+      f'there is no recipe {name!r}: {errors.did_you_mean(name, presets.RUNS)}',
+  )
+  variants = presets.RUNS[name]
+  if variant not in variants:
+    others = [other for other in variants if other]
+    if not variant:
+      message = f'is to be named with a variant, as in {name}:{others[0]}'
+    elif others:
+      message = f'has no variant {variant!r}'
+    else:
+      message = f'has no variants, but {variant!r} is named'
+    hint = f': {errors.did_you_mean(variant, others)}' if others else '.'
+    raise schema.ConfigError(f'the recipe {name!r} {message}{hint}')
+  config = _open(schema.to_mapping(RunConfig()))
+  config.update_from_flattened_dict(variants[variant])
+  return config
 
 
-def _config_dict(value: Any) -> Any:
+def _open(value: Any) -> Any:
+  """Returns nested dicts as a `ConfigDict` whose fields take any value."""
   if isinstance(value, dict):
     return ml_collections.ConfigDict(
-        {key: _config_dict(item) for key, item in value.items()}
+        {key: _open(item) for key, item in value.items()}
     )
   return config_dict.FieldReference(value, field_type=object)

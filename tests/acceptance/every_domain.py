@@ -1,4 +1,4 @@
-"""Does every domain train? A short run of each file of configs/, all the way.
+"""Does every domain train? A short run of each domain's recipe, all the way.
 
 From the real environment over a train step to the evaluation of the exported
 policy, through launch/train.py with the domain's debug variant:
@@ -21,6 +21,7 @@ import time
 from absl import flags
 
 from r2i_tf import environments
+from r2i_tf import run_config
 from r2i_tf.environments.suites import registry as suites
 from r2i_tf.programs import command_line
 from r2i_tf.record import records
@@ -34,7 +35,7 @@ DOMAINS = (
     'dmc_vision',
 )
 DOMAIN = flags.DEFINE_multi_enum('domain', DOMAINS, DOMAINS, 'Which to run.')
-_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What is compiled is small; what is run, short.
 _SHORT = {
     'steps': 40,
@@ -90,17 +91,16 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
   """Runs a domain in a process of its own and checks what it leaves.
 
   Args:
-    domain: A file of configs/, without its ending.
+    domain: A recipe with the variant debug.
     workdir: Gets the run.
 
   Raises:
     Skipped: Its environment cannot be made here.
     AssertionError: The program failed, or something is missing.
   """
-  from benchmarks import agents
   from r2i_tf.training import checkpoints
 
-  config = agents.load_run(domain, 'debug')
+  config = run_config.RunConfig.preset(domain, 'debug')
   try:
     suites.make(config.task, 0, config.environment).close()
   except environments.MissingSuiteError as error:
@@ -110,7 +110,7 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
       [
           sys.executable,
           'launch/train.py',
-          f'--config=configs/{domain}.py:debug',
+          f'--config={domain}:debug',
           f'--workdir={workdir}',
           *(f'--config.{name}={value}' for name, value in _SHORT.items()),
       ],

@@ -1,31 +1,33 @@
 """The command line: what it takes, and how it refuses."""
 
-import dataclasses
+import importlib
 import pathlib
 import subprocess
 import sys
+from unittest import mock
 
 from absl import flags
 import pytest
 
-from r2i_tf import config as agent_config
 from r2i_tf import environments
 from r2i_tf import errors
+from r2i_tf import presets
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf import specs
 from r2i_tf.programs import command_line
+from r2i_tf.programs import config_flag
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / 'configs'
-_QUICKSTART = _CONFIGS / 'quickstart.py'
 
 
-def _config(*arguments, config=_QUICKSTART, task=None):
+def _config(*arguments, config='quickstart', task=None):
   argv = ['train', f'--config={config}', *arguments]
   flag_values = flags.FlagValues()
-  holder = command_line.define_config(flag_values, argv)
-  command_line.parse(argv, flag_values)
-  return command_line.run_config(holder.value, task)
+  with mock.patch.object(sys, 'argv', argv):
+    holder = config_flag.define(flag_values)
+    command_line.parse(argv, flag_values)
+  return config_flag.run_config(holder.value, task)
 
 
 def _refusal(*arguments, **options):
@@ -82,38 +84,63 @@ def test_an_unknown_field_is_answered_with_the_nearest():
   assert "'steps' has no fields" in _refusal('--config.steps.x=3')
 
 
-def test_a_model_size_is_one_field():
-  """It sets all sizes, whatever the file says, and nothing beside them."""
-  config = _config('--config.agent.size=medium').agent
-  file = _config().agent
-  assert config == dataclasses.replace(file, size=agent_config.ModelSize.MEDIUM)
-  memory = config.world_model.sequence_model
-  assert (memory.output_size, memory.width, memory.layers) == (1024, 640, 2)
-  assert config.world_model.cnn_depth == 48
-  assert config.world_model.decoder == agent_config.MLPConfig(3, 640)
-  assert config.behavior.critic == agent_config.MLPConfig(3, 640)
-  assert config.behavior.horizon == file.behavior.horizon
-  assert "did you mean 'xlarge'?" in _refusal('--config.agent.size=xlage')
+@pytest.mark.parametrize('name', presets.RUNS)
+def test_a_recipe_has_a_name_and_a_file(name):
+  """--config=bsuite:debug is --config=configs/bsuite.py:debug."""
+  for variant in presets.RUNS[name]:
+    value = f'{name}:{variant}' if variant else name
+    by_name = _config(config=value)
+    assert by_name == run_config.RunConfig.preset(name, variant)
+    assert by_name == _config(
+        config=_CONFIGS / value.replace(name, f'{name}.py')
+    )
 
 
-def test_a_part_of_a_model_size_is_refused_beside_it():
-  """Neither of two values is dropped silently."""
-  field = 'agent.world_model.decoder.layers'
-  message = _refusal('--config.agent.size=tiny', f'--config.{field}=3')
-  assert message == (
-      f'--config.agent.size sets {field} as well; give one of the two.'
+def test_every_file_of_configs_is_a_recipe():
+  """No file offers what a wheel, which has no configs/, lacks."""
+  # Bazel puts an empty __init__.py into every folder.
+  files = {path.stem for path in _CONFIGS.glob('[!_]*.py')}
+  assert files == set(presets.RUNS)
+
+
+def test_fields_come_on_top_of_a_recipe():
+  """Also of one that is named, and of a variant."""
+  config = _config('--config.replay.batch_size=3', config='bsuite:small')
+  assert config.replay.batch_size == 3
+  assert config.agent.world_model.sequence_model.output_size == 512
+
+
+@pytest.mark.parametrize(
+    'value, expected',
+    [
+        ('bsuit', "there is no recipe 'bsuit': did you mean 'bsuite'?"),
+        ('bsuite:smal', "has no variant 'smal': did you mean 'small'?"),
+        ('learning', 'is to be named with a variant, as in learning:repeat_'),
+        ('quickstart:debug', "has no variants, but 'debug' is named."),
+        ('none.py', '--config none.py does not exist.'),
+        (_CONFIGS / 'bsuite.py:debgu', "did you mean 'debug'?"),
+    ],
+)
+def test_a_wrong_recipe_is_one_sentence(value, expected):
+  """It says which recipe or variant is meant, or which there are."""
+  assert expected in _refusal(config=value)
+
+
+def test_a_recipe_starts_a_file_of_ones_own(tmp_path):
+  """A file changes fields of a recipe, and flags come on top of the file."""
+  path = tmp_path / 'own.py'
+  path.write_text(
+      'from r2i_tf import run_config\n'
+      'def get_config(variant):\n'
+      "  config = run_config.recipe('bsuite', variant)\n"
+      '  config.steps = 7\n'
+      "  config.agent.precision = 'mixed_bfloat16'\n"
+      '  return config\n'
   )
-
-
-def test_a_file_has_variants():
-  """`:debug` behind the file is its debug run; any other is one sentence."""
-  config = _config(config=f'{_CONFIGS / "bsuite.py"}:debug')
-  assert config.task == 'bsuite/memory_len/0'
-  assert config.agent == agent_config.R2IConfig.preset('debug')
-  message = _refusal(config=f'{_CONFIGS / "bsuite.py"}:debgu')
-  assert message == (
-      "there is no variant 'debgu' of this config: did you mean 'debug'?"
-  )
+  config = _config('--config.seed=3', config=f'{path}:debug')
+  assert config.agent.precision.value == 'mixed_bfloat16'
+  assert (config.steps, config.seed) == (7, 3)
+  assert config.replay.batch_size == 16
 
 
 @pytest.mark.parametrize(
@@ -121,10 +148,10 @@ def test_a_file_has_variants():
     [
         ('--config.steps=many', "'steps' is 'many', a str, but it takes an"),
         ('--config.steps=1.5', "'steps' is 1.5, a float, but it takes an int"),
-        ('--config.steps', "'steps' is True, a bool, but it takes an int"),
+        ('--config.steps', '--config.steps has no value; every argument has'),
         ('--config.steps=-1', 'steps is -1, but it must be positive'),
         ('--config.max_minutes=soon', 'it takes a float or None'),
-        ('--config.replay=3', 'is not a dict'),
+        ('--config.replay=3', 'as in --config.replay.capacity=<value>.'),
         (
             '--config.agent.precision=float23',
             "did you mean 'float32'?",
@@ -142,9 +169,8 @@ def test_a_wrong_value_is_one_sentence(argument, expected):
   assert expected in _refusal(argument)
 
 
-def test_a_missing_or_failing_config_file_is_one_sentence(tmp_path):
-  """Neither a wrong path nor an error inside the file shows a traceback."""
-  assert 'does not exist' in _refusal(config=tmp_path / 'none.py')
+def test_a_failing_config_file_is_one_sentence(tmp_path):
+  """No error inside of the file shows a traceback."""
 
   def refusal(name, text):
     # One file each: Python may take a file changed within a second for the old.
@@ -158,15 +184,25 @@ def test_a_missing_or_failing_config_file_is_one_sentence(tmp_path):
   assert 'TypeError' in mistyped
   invalid = refusal(
       'invalid.py',
-      'from r2i_tf.training import run_config\n'
+      'from r2i_tf import run_config\n'
       'def get_config():\n  return run_config.RunConfig(steps=0)\n',
   )
   assert invalid == 'steps is 0, but it must be positive.'
-  argv = ['train', '--config.steps=3']
+  other = refusal('other.py', 'def get_config():\n  return {"steps": 3}\n')
+  assert 'returns a dict, but it must return a ConfigDict' in other
+
+
+@pytest.mark.parametrize('arguments', [[], ['--config.steps=3']])
+def test_a_missing_config_is_answered_with_the_recipes(arguments):
+  """Whether there are overrides or not."""
+  argv = ['train', *arguments]
   flag_values = flags.FlagValues()
-  command_line.define_config(flag_values, argv)
-  with pytest.raises(errors.RunError, match='--config is missing'):
+  config_flag.define(flag_values)
+  with pytest.raises(errors.RunError) as caught:
     command_line.parse(argv, flag_values)
+  message = str(caught.value)
+  assert message.startswith('--config is missing; name a recipe')
+  assert all(name in message for name in presets.RUNS)
 
 
 @pytest.mark.parametrize(
@@ -201,20 +237,6 @@ def test_a_fault_of_the_program_keeps_its_traceback():
     command_line._guarded(fail, [])
 
 
-# Bazel puts an empty __init__.py into every folder.
-@pytest.mark.parametrize('path', sorted(_QUICKSTART.parent.glob('[!_]*.py')))
-def test_every_config_file_is_valid(path):
-  """A file of configs/ can be given to --config, learning.py with a variant."""
-  if path.stem == 'learning':
-    assert 'learning.py:repeat_previous' in _refusal(config=path)
-    path = f'{path}:repeat_previous'
-  config = _config(config=path)
-  assert (
-      schema.from_mapping(run_config.RunConfig, schema.to_mapping(config))
-      == config
-  )
-
-
 _FAULTS = """
 import resource
 from r2i_tf.programs import command_line
@@ -242,3 +264,67 @@ def test_programs_keep_their_memory():
       text=True,
   ).stdout
   assert int(output) < 8_192
+
+
+_REFUSED = """
+import sys
+from r2i_tf.programs import train
+
+sys.argv = ['r2i-train', '--workdir=none', *sys.argv[1:]]
+try:
+  train.main()
+except SystemExit as end:
+  assert end.code == 2
+  assert not [name for name in sys.modules if name.startswith('tensorflow')]
+  sys.exit(end.code)
+"""
+
+
+@pytest.mark.parametrize(
+    'arguments, expected',
+    [
+        (
+            ['--config=bsuite', '--config.agent.worldmodel.bins=3'],
+            "did you mean 'agent.world_model'?",
+        ),
+        (['--config=bsuite', '--config.steps=0'], 'it must be positive'),
+        (['--config=bsuit'], "did you mean 'bsuite'?"),
+        (['--config=bsuite', '--confg.steps=3'], 'Unknown command line flag'),
+    ],
+)
+def test_a_mistyped_flag_does_not_wait_for_tensorflow(arguments, expected):
+  """Its sentence comes before TensorFlow is loaded, which takes seconds."""
+  process = subprocess.run(
+      [sys.executable, '-c', _REFUSED, *arguments],
+      capture_output=True,
+      text=True,
+      check=False,
+  )
+  assert (process.returncode, process.stdout) == (2, ''), process.stderr
+  assert expected in process.stderr
+
+
+def test_programs_can_be_imported_side_by_side():
+  """None defines a flag at its import, so that no two clash."""
+  before = set(flags.FLAGS)
+  for name in ('train', 'evaluate', 'tasks', 'tpu_preflight'):
+    importlib.import_module(f'r2i_tf.programs.{name}')
+  assert set(flags.FLAGS) == before
+
+
+def test_help_of_a_console_script_has_text_and_flags():
+  """Though the script that was started holds neither."""
+  process = subprocess.run(
+      [
+          sys.executable,
+          '-c',
+          'from r2i_tf.programs import train; train.main()',
+          '--help',
+      ],
+      capture_output=True,
+      text=True,
+      check=False,
+  )
+  assert process.stdout.startswith('Trains R2I on a task'), process.stderr
+  for name in ('config', 'workdir', 'task'):
+    assert f'  --{name}: ' in process.stdout

@@ -25,7 +25,7 @@ def _start(program, *arguments):
 def _train(workdir, *arguments):
   return _start(
       'train',
-      '--config=configs/quickstart.py',
+      '--config=quickstart',
       f'--workdir={workdir}',
       '--config.log_seconds=0.2',
       '--config.evaluation_episodes=0',
@@ -63,7 +63,7 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   process.send_signal(signal.SIGTERM)
   output, error = process.communicate()
   assert process.returncode == 0
-  assert 'python launch/train.py --config=' in output
+  assert 'python launch/train.py --config=quickstart ' in output
   assert '\r' not in error and '\x1b' not in error
   replay, *lines = error.splitlines()
   assert 'of memory available' in replay

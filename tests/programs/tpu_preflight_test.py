@@ -16,7 +16,7 @@ def _start(workdir, *arguments):
       [
           sys.executable,
           'launch/tpu_preflight.py',
-          '--config=configs/quickstart.py',
+          '--config=quickstart',
           f'--workdir={workdir}',
           *arguments,
       ],
