@@ -1,7 +1,6 @@
 """The TPUs that a train step can be compiled for."""
 
 import dataclasses
-from typing import Dict, Tuple
 
 from r2i_tf import errors
 
@@ -20,8 +19,8 @@ class Chip:
   """
 
   available_gib: float
-  grids: Tuple[str, ...]
-  options: Tuple[Tuple[str, str], ...] = ()
+  grids: tuple[str, ...]
+  options: tuple[tuple[str, str], ...] = ()
 
   @property
   def available_bytes(self) -> int:
@@ -33,7 +32,7 @@ _FLAT = ('1x1', '2x2', '2x4', '4x4', '4x8', '8x8', '8x16', '16x16')
 _CUBES = ('1x1x1', '2x2x1', '2x2x2', '2x2x4', '2x4x4', '4x4x4')
 
 # The memory is what each one's compiler said when given too large a program.
-GENERATIONS: Dict[str, Chip] = {
+GENERATIONS: dict[str, Chip] = {
     # Else each of the two cores would be a device of its own, of half the
     # memory, which is not how Cloud TPUs run.
     'v4': Chip(30.75, _CUBES, (('chip_config_name', 'megacore'),)),

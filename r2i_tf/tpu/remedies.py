@@ -1,6 +1,6 @@
 """Fields of the configuration that make the train step need less memory."""
 
-from typing import Any, Tuple
+from typing import Any
 
 from r2i_tf import config as agent_config
 from r2i_tf import run_config
@@ -27,7 +27,7 @@ _SMALLEST = {
 
 def fields(
     config: run_config.RunConfig, has_images: bool
-) -> Tuple[Tuple[str, Any], ...]:
+) -> tuple[tuple[str, Any], ...]:
   """Returns the fields that would make the train step smaller, with values.
 
   Args:

@@ -1,9 +1,10 @@
-"""What is said of a configuration: whether it fits, needs what, what helps."""
+"""The report on a configuration: whether it fits, its needs, the remedies."""
 
+from collections.abc import Mapping
 import dataclasses
 import math
 import re
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Optional
 
 from r2i_tf import errors
 from r2i_tf import run_config
@@ -97,7 +98,7 @@ class Report:
   cost: Optional[Cost]
   trace_seconds: float
   compile_seconds: float
-  shrinkable: Tuple[Tuple[str, Any], ...]
+  shrinkable: tuple[tuple[str, Any], ...]
 
 
 def make(
@@ -164,7 +165,7 @@ def describe(report: Report) -> str:
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
-def _exhausted(message: str) -> Tuple[int, int]:
+def _exhausted(message: str) -> tuple[int, int]:
   """Returns the bytes needed and available of RESOURCE_EXHAUSTED."""
   for pattern in _EXHAUSTED:
     match = re.search(pattern, message)
@@ -178,7 +179,7 @@ def _exhausted(message: str) -> Tuple[int, int]:
   raise errors.RunError(f'the TPU compiler refuses the train step: {first}.')
 
 
-def _verdict(report: Report) -> List[str]:
+def _verdict(report: Report) -> list[str]:
   needed, available = report.needed_bytes, report.available_bytes
   lines = [
       f'{report.task}: one train step of {report.batch_size} x'
@@ -194,15 +195,15 @@ def _verdict(report: Report) -> List[str]:
   return [*lines, f'too much by: {_size(over)}, {about}{over:,} bytes']
 
 
-def _parts(report: Report) -> List[str]:
+def _parts(report: Report) -> list[str]:
   seconds = [
       _line('tracing', progress.duration(report.trace_seconds)),
       _line('TPU compiler', progress.duration(report.compile_seconds)),
   ]
-  if report.memory is None:
+  memory, cost = report.memory, report.cost
+  if memory is None or cost is None:
     # Then the compiler tells neither parts nor exact bytes.
     return ['', 'time', *seconds]
-  memory, cost = report.memory, report.cost
   once = 'the body of a loop counted once'
   return [
       '',
@@ -224,7 +225,7 @@ def _parts(report: Report) -> List[str]:
   ]
 
 
-def _help(report: Report) -> List[str]:
+def _help(report: Report) -> list[str]:
   if not report.shrinkable:
     return []
   fields = [

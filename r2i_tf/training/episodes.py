@@ -6,28 +6,16 @@ a graph operation nor a read from the device.
 """
 
 import collections
-import dataclasses
-from typing import Any, Callable, List, Mapping, Optional
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Optional
 
 import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.environments import wrappers
 from tf_agents.trajectories import time_step as ts
 
-RECENT = 200  # Episodes that a mean return is taken over.
-
-
-@dataclasses.dataclass(frozen=True)
-class Episode:
-  """A finished episode.
-
-  Attributes:
-    environment_step: Transitions of all environments when it ended.
-    episode_return: The sum of its rewards.
-  """
-
-  environment_step: int
-  episode_return: float
+from r2i_tf.record import records
 
 
 class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
@@ -55,8 +43,10 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.fault: Optional[Exception] = None
     self._earlier_restarts = 0
     self._running = np.zeros([environment.batch_size], np.float64)
-    self._recent = collections.deque(maxlen=RECENT)
-    self._pending = []
+    self._recent: collections.deque[float] = collections.deque(
+        maxlen=records.WINDOW
+    )
+    self._pending: list[records.Episode] = []
 
   def _reset(self) -> ts.TimeStep:
     self._running[:] = 0.0
@@ -72,7 +62,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
       self.episodes += 1
       total = float(self._running[index])
       self._recent.append(total)
-      self._pending.append(Episode(self.environment_steps, total))
+      self._pending.append(records.Episode(self.environment_steps, total))
     return time_step
 
   @property
@@ -84,12 +74,12 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     """Returns the mean of the last `episodes` returns, None before the first.
 
     Args:
-      episodes: At most `RECENT`. While fewer have finished, those count.
+      episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
     returns = list(self._recent)[-episodes:]
     return float(np.mean(returns)) if returns else None
 
-  def take_finished(self) -> List[Episode]:
+  def take_finished(self) -> list[records.Episode]:
     """Returns the episodes that finished since the last call, oldest first."""
     finished, self._pending = self._pending, []
     return finished
@@ -107,11 +97,15 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     """Continues the counts of `state`; the environments stay as they are."""
     self.environment_steps = state['environment_steps']
     self.episodes = state['episodes']
-    self._recent = collections.deque(state['recent_returns'], maxlen=RECENT)
-    self._earlier_restarts = state.get('restarts', 0)
+    self._recent = collections.deque(
+        state['recent_returns'], maxlen=records.WINDOW
+    )
+    self._earlier_restarts = state['restarts']
     self._pending = []
 
-  def _called(self, function: Callable[..., ts.TimeStep], *arguments: Any):
+  def _called(
+      self, function: Callable[..., ts.TimeStep], *arguments: Any
+  ) -> ts.TimeStep:
     try:
       return function(*arguments)
     except Exception as error:

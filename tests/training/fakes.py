@@ -10,7 +10,7 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import run_config
-from r2i_tf.training import run
+from r2i_tf.training import parts as parts_lib
 
 
 class Countdown(py_environment.PyEnvironment):
@@ -89,7 +89,7 @@ def parts(agents=None):
       agents.append(agent)
     return agent
 
-  return run.RunParts(build_agent, load_batch, load)
+  return parts_lib.RunParts(build_agent, load_batch, load)
 
 
 def config(**changes):
@@ -97,6 +97,8 @@ def config(**changes):
   fields = {
       'task': 'countdown/5',
       'steps': 200,
+      'parallel_environments': 1,
+      'collect_steps': 1,
       'prefill': 20,
       'train_ratio': 4.0,
       'replay': run_config.ReplayConfig(
