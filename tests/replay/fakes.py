@@ -109,7 +109,10 @@ def step(number):
 
 def adder(replay: replay_lib.Replay) -> Callable[[Iterable[int]], None]:
   """Returns a function that adds steps of given numbers, as a driver does."""
-  in_graph = tf.function(replay.add)
+
+  @tf.function
+  def in_graph(steps):
+    replay.add(steps)
 
   def add(numbers):
     for number in numbers:

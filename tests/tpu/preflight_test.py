@@ -108,7 +108,9 @@ def test_a_step_that_does_not_fit(tmp_path):
 
 def test_fields_that_cannot_shrink_are_not_named():
   """Advice that cannot be followed is none."""
-  config = fakes.config()
+  config = fakes.config(
+      agent=agent_config.R2IConfig(precision=agent_config.Precision.FLOAT32)
+  )
   names = [name for name, _ in remedies.fields(config, has_images=True)]
   assert names == list(remedies.REMARKS)
   for name in names:
@@ -128,7 +130,7 @@ def test_fields_that_cannot_shrink_are_not_named():
   )
   assert remedies.fields(small, has_images=False) == (
       ('agent.behavior.horizon', 15),
-      ('agent.world_model.sequence_model.width', 512),
+      ('agent.world_model.sequence_model.width', 1024),
   )
 
 
