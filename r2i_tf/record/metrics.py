@@ -26,7 +26,7 @@ class MetricsWriter:
   def __init__(
       self, path: pathlib.Path, tensorboard: pathlib.Path, first_step: int
   ):
-    """Opens the files, and cuts what a run that stopped wrote too much.
+    """Opens the files, and cuts the records beyond the last checkpoint.
 
     Args:
       path: The JSON Lines file.

@@ -1,4 +1,4 @@
-"""What is in a run's `metrics.jsonl`, and how it is read; `metrics` writes it.
+"""The format of a run's `metrics.jsonl`, and its reader; `metrics` writes it.
 
 One JSON object a line, in the order of environment steps:
 

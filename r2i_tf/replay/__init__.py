@@ -1,4 +1,4 @@
-"""What is kept of the experience, behind one small interface."""
+"""The experience that is kept, behind one small interface."""
 
 from r2i_tf.replay.base import Replay
 from r2i_tf.replay.base import Size

@@ -32,7 +32,7 @@ class Size:
 
 
 class Replay(abc.ABC):
-  """What is kept of the experience.
+  """The experience that is kept.
 
   Steps come in as streams, one for each environment: sequences of steps that
   follow one another, through the ends of episodes. A sequence that is sampled
@@ -78,7 +78,7 @@ class Replay(abc.ABC):
   def sample(self, batch_size: int, sequence_length: int) -> tf.data.Dataset:
     """Returns batches of sequences without end.
 
-    Each batch is drawn when it is asked for, from what the replay holds then.
+    Each batch is drawn when it is asked for, from the steps held then.
     One fetched ahead would depend on the timing of threads, and the same seed
     would no longer give the same run.
 
@@ -94,7 +94,7 @@ class Replay(abc.ABC):
   def save(
       self, directory: pathlib.Path, earlier: Optional[pathlib.Path]
   ) -> None:
-    """Writes all that it holds.
+    """Writes all steps that it holds.
 
     Args:
       directory: Of the new checkpoint; it holds nothing of the replay.
@@ -108,7 +108,7 @@ class Replay(abc.ABC):
 
   @abc.abstractmethod
   def restore(self, directory: pathlib.Path) -> None:
-    """Takes in what `save` has written, in place of what it holds.
+    """Takes in the steps that `save` has written, and drops all others.
 
     Args:
       directory: Of the checkpoint.

@@ -15,7 +15,7 @@ import psutil
 from r2i_tf import errors
 from r2i_tf.replay import base
 
-# What the replay may take of the memory that is free before anything of the run
+# The share of the replay in the memory that is free before anything of the run
 # is built. The rest is for environments, the agent, the train step (its arrays,
 # where there is no accelerator, and its compilation) and for batches.
 _SHARE = 0.8
@@ -29,10 +29,10 @@ def check(size: base.Size, available: Optional[int] = None) -> str:
     available: Bytes of free memory; by default as `available_bytes` finds them.
 
   Returns:
-    A line for the user: what the replay will take, and of how much.
+    A line for the user: how much the replay will take, and of how much.
 
   Raises:
-    errors.RunError: It does not fit; the sentence says what would.
+    errors.RunError: It does not fit; the sentence names a capacity that does.
   """
   if available is None:
     available = available_bytes()
@@ -55,8 +55,9 @@ def check(size: base.Size, available: Optional[int] = None) -> str:
 def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int:
   """Returns how much memory this process can still get without swapping.
 
-  That is what the machine has, or less where a container or a scheduler has
-  given the process a limit: the control groups of Linux, of either version.
+  That is the free memory of the machine, or less where a container or a
+  scheduler has given the process a limit: the control groups of Linux, of
+  either version.
 
   Args:
     root: Where /proc and /sys are.
@@ -66,7 +67,7 @@ def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int:
 
 
 def _left_in_groups(root: pathlib.Path) -> Iterator[int]:
-  """Yields what each control group with a limit has left."""
+  """Yields the bytes that each control group with a limit has left."""
   for folder, limit, usage, inactive in _group_files(root):
     try:
       left = int((folder / limit).read_text()) - int(
@@ -123,7 +124,7 @@ def _in_units(count: int) -> str:
 def _rounded_down(count: int) -> str:
   """Returns a number with two digits that count.
 
-  What is available differs a little from one start to the next.
+  The memory available differs a little from one start to the next.
   """
   unit = 10 ** max(0, len(str(count)) - 2)
   return f'{count // unit * unit:,}'

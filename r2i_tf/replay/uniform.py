@@ -14,7 +14,7 @@ from r2i_tf import specs
 from r2i_tf.replay import base
 from r2i_tf.replay import files
 
-# What a checkpoint takes of memory while it is written or read.
+# The memory that a checkpoint takes while it is written or read.
 _FILE_BYTES = 64 * 2**20
 _ID_BYTES = 8  # TF-Agents' buffer numbers its steps.
 
@@ -75,7 +75,7 @@ class UniformReplay(base.Replay):
     files.save(self._buffer, held, self._file_steps, directory, earlier)
 
   def restore(self, directory: pathlib.Path) -> None:
-    """Takes in what `save` has written; see the base class."""
+    """Takes in the steps that `save` has written; see the base class."""
     self._buffer.go_on_from(files.load(self._buffer, directory))
 
 
@@ -97,7 +97,7 @@ class _Buffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
     super().__init__(data_spec, batch_size=streams, max_length=length)
     self._streams, self._length = streams, length
     paths = [path for path, _ in tree.flatten_with_path(data_spec)]
-    # By key: what the table calls this part of a step, and its spec.
+    # By key: the table's name for this part of a step, and its spec.
     self._parts = dict(
         zip(
             map(specs.key_of, paths),

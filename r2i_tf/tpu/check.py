@@ -45,8 +45,8 @@ def check(
     topology: Such as 'v5e:2x2'.
     workdir: Gets `preflight.json`, and on first use the compiler.
     parts: Agent and environments.
-    compile_for_tpu: (HLO, topology) to what `tpu_compiler` answers; by default
-      asks it.
+    compile_for_tpu: (HLO, topology) to an answer as `tpu_compiler` gives it,
+      which is asked by default.
 
   Raises:
     errors.RunError: `topology` or `workdir` cannot be used, or the compiler
@@ -100,7 +100,7 @@ def check(
 
 @contextlib.contextmanager
 def _as_on_tpu() -> Iterator[None]:
-  """Has what is traced inside be one program, on whatever machine this is."""
+  """Has a trace inside give one program for a TPU, on any machine."""
   with tf.device('/device:CPU:0'), ssm.compile_for(ssm.Device.TPU):
     yield
 

@@ -25,7 +25,7 @@ def compile_for_tpu(
     topology: Such as 'v5e:2x2'.
 
   Raises:
-    errors.RunError: The compiler crashed; what it had to say has been printed.
+    errors.RunError: The compiler crashed; its messages have been printed.
   """
   options = [f'{key}={value}' for key, value in chips.chip(topology).options]
   process = subprocess.run(
@@ -44,6 +44,6 @@ def compile_for_tpu(
         ' about 4 GiB; give it more.'
     )
   raise errors.RunError(
-      f'the TPU compiler failed with code {process.returncode}; what it had to'
-      ' say stands above.'
+      f'the TPU compiler failed with code {process.returncode}; its messages'
+      ' stand above.'
   )

@@ -1,7 +1,7 @@
 """The environment of the TPU compiler: JAX and libtpu, apart from TensorFlow.
 
-It is built beside its place and renamed when whole, so that what stands there
-can be used, and an interrupted installation leaves nothing.
+It is built beside its place and renamed when whole, so that all that stands
+there can be used, and an interrupted installation leaves nothing.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def ensure(
 
   Args:
     directory: Where it is or comes to stand.
-    note: Gets a line about what takes long.
+    note: Gets a line about a step that takes long.
 
   Raises:
     errors.RunError: No Python is new enough, or pip fails.

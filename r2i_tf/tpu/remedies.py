@@ -7,7 +7,7 @@ from r2i_tf import run_config
 
 _REMATERIALIZE = 'agent.world_model.sequence_model.s3m.rematerialize'
 _CNN_DEPTH = 'agent.world_model.cnn_depth'
-# Names, those first that change the learning least, to what they do.
+# Names, those first that change the learning least, to their effects.
 REMARKS = {
     _REMATERIALIZE: 'True: compute again what the gradient needs',
     'agent.precision': 'mixed_bfloat16: smaller activations',

@@ -27,8 +27,8 @@ class Memory:
 
   Attributes:
     arguments: The variables and one batch.
-    outputs: What is returned, but for the variables, which stay where they are.
-    temporaries: What lives between, activations above all.
+    outputs: The results, but for the variables, which stay where they are.
+    temporaries: The arrays between the two, activations above all.
     code: The compiled program.
   """
 
@@ -45,7 +45,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What one train step does, by the compiler's count.
+  """The work of one train step, by the compiler's count.
 
   Attributes:
     flops: Floating point operations, with the body of every loop counted once,
@@ -53,8 +53,7 @@ class Cost:
     repeated_flops: The same with every iteration counted; None where it is
       unknown how often a loop runs.
     bytes_accessed: Bytes read and written, with the body of every loop counted
-      once. What stays in memory on the chip is in it, and what arrays are
-      padded with.
+      once. Memory on the chip is in it, and so is the padding of arrays.
     repeated_bytes: The same with every iteration counted, but without padding;
       None as before.
   """
@@ -67,7 +66,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What the TPU compiler says of one train step on one chip.
+  """The TPU compiler's answer about one train step on one chip.
 
   Attributes:
     task: The environment's name.
@@ -79,7 +78,7 @@ class Report:
       where `memory` is None.
     available_bytes: The memory that there is.
     memory: The memory by part; None where the compiler gave up for lack of it.
-    cost: What the step does; None as for `memory`.
+    cost: The work of the step; None as for `memory`.
     trace_seconds: How long it took to trace the step.
     compile_seconds: How long the TPU compiler took.
     shrinkable: Fields of the configuration that would make the step smaller, as
@@ -109,12 +108,12 @@ def make(
     trace_seconds: float,
     answer: Mapping[str, Any],
 ) -> Report:
-  """Returns the report of what the compiler answered.
+  """Returns the report of the compiler's answer.
 
   Args:
     config: The run.
     has_images: Whether a part of the observation is an image.
-    topology: What it was compiled for.
+    topology: The TPUs that it was compiled for.
     available_bytes: The memory of a chip.
     trace_seconds: How long it took to trace the step.
     answer: As `tpu_compiler` gives it.
@@ -235,9 +234,9 @@ def _help(report: Report) -> list[str]:
   widths = [max(map(len, column)) for column in zip(*fields)]
   return [
       '',
-      'Fields that make it smaller, as they are now; what changes the learning'
-      ' least',
-      'comes first, and --config.<field>=<value> tries another value:',
+      'Fields that make it smaller, as they are now; those that change the',
+      'learning least come first, and --config.<field>=<value> tries another'
+      ' value:',
       *(
           f'  {name:{widths[0]}}  {value:{widths[1]}}  {remedies.REMARKS[name]}'
           for name, value in fields

@@ -37,7 +37,7 @@ _COPIES = ('kCopy', 'kCopyStart', 'kCopyDone', 'kBitcast')
 
 
 def main() -> None:
-  """Compiles what comes on standard input."""
+  """Compiles the program that comes on standard input."""
   # Ends with the program that started it, however that one ends.
   ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
   answer = os.dup(1)
@@ -163,7 +163,7 @@ def repeated(
     computations: Mapping[str, Sequence[Any]],
     count: Callable[[str], float],
 ) -> float:
-  """Returns what a program does, every iteration of its loops counted.
+  """Returns the count of a program, every iteration of its loops counted.
 
   Args:
     entry: The name of the computation that is run.
@@ -230,7 +230,7 @@ def iterations(
 def _progression(
     loop: Any, index: int, computations: Mapping[str, Sequence[Any]]
 ) -> tuple[Optional[int], Optional[int]]:
-  """Returns what a part of the state starts with and grows by an iteration."""
+  """Returns the start of a part of the state, and its growth an iteration."""
   [initial] = loop.operands()
   state = _root(computations[_called(loop, 'body')])
   if _kind(initial) != 'kTuple' or _kind(state) != 'kTuple':
@@ -248,7 +248,7 @@ def _progression(
 def _value(
     instruction: Any, computations: Mapping[str, Sequence[Any]]
 ) -> Optional[int]:
-  """Returns a constant, or what a loop before has made of one."""
+  """Returns a constant, or the number that an earlier loop has made of one."""
   source = _source(instruction)
   if _kind(source) != 'kGetTupleElement':
     return _constant(source)

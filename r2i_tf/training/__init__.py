@@ -1,7 +1,7 @@
 """The run: collecting, training, checkpoints, evaluation, export.
 
 `train` is the way in. The public names are loaded on first use: evaluating an
-exported policy needs nothing of what trained it.
+exported policy needs none of the code that trained it.
 """
 
 import typing

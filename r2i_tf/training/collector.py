@@ -27,7 +27,7 @@ class Collector:
   """Steps a batch of environments, and hands every step on.
 
   Attributes:
-    recorder: Counts what happens in the environments.
+    recorder: Counts the steps and episodes of the environments.
   """
 
   def __init__(
@@ -44,7 +44,7 @@ class Collector:
       policy: Chooses the actions; its variables exist already.
       observers: Each gets every step of all environments, a trajectory of
         tensors [environments, ...], in a graph.
-      steps: What each environment takes in one `collect`.
+      steps: Steps that each environment takes in one `collect`.
 
     Raises:
       environments.FaultyEnvironmentError: As for `collect`.
@@ -76,7 +76,7 @@ class Collector:
     )
 
   def _called(self, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Calls TensorFlow; raises what the environments raised inside of it."""
+    """Calls TensorFlow; raises the exceptions of environments as they are."""
     try:
       return function(*arguments)
     except tf.errors.OpError:

@@ -19,7 +19,7 @@ from r2i_tf.record import records
 
 
 class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
-  """Passes a batch of environments through and counts what happens in it.
+  """Passes a batch of environments through and counts its steps and episodes.
 
   A step that only starts the next episode is a boundary, not a transition, and
   is not counted.
@@ -27,7 +27,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
   Attributes:
     environment_steps: Transitions of all environments.
     episodes: Episodes that have finished.
-    fault: What the environments raised last; None before. The driver, a
+    fault: The last exception of the environments; None before. The driver, a
       TensorFlow function, passes on no more of an exception than its text.
   """
 
@@ -85,7 +85,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     return finished
 
   def state(self) -> Mapping[str, Any]:
-    """Returns what `restore` needs, as plain values."""
+    """Returns the counts for `restore`, as plain values."""
     return {
         'environment_steps': self.environment_steps,
         'episodes': self.episodes,

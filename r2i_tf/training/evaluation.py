@@ -36,8 +36,8 @@ class Evaluation:
   """The returns of some episodes.
 
   Attributes:
-    task: What the episodes were of.
-    trained_on: What the policy was trained on.
+    task: The task of the episodes.
+    trained_on: The task that the policy was trained on.
     seed: Seed of the environment and of the policy.
     mean: The mean return.
     standard_error: Of the mean; None for one episode.

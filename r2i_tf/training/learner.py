@@ -34,8 +34,8 @@ class Learner:
       agent: Its variables exist already, made in the strategy's scope. Each
         replica returns its share of loss and scalars, as `R2IAgent` does: their
         sum over the replicas is reported.
-      batches: What one replica trains on in a step, again and again: nests
-        [B, T, ...] as the agent's `train` takes them.
+      batches: Each is for one replica in one step: a nest of tensors [B, T,
+        ...] as the agent's `train` takes it.
       strategy: The replicas; None for the strategy that is in force, which by
         default is one device.
     """
@@ -71,14 +71,14 @@ class Learner:
     return dict(zip(self._loss_names, means.tolist()))
 
   def trackables(self) -> Mapping[str, Any]:
-    """Returns what a checkpoint holds of it as TensorFlow variables."""
+    """Returns the objects whose variables belong into a checkpoint, by name."""
     return {
         'agent': self._agent,
         'train_step': self._agent.train_step_counter,
     }
 
   def state(self) -> Mapping[str, Any]:
-    """Returns what `restore` needs, as plain values."""
+    """Returns the count for `restore`, as plain values."""
     return {'train_steps': self.train_steps}
 
   def restore(self, state: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a run while it goes: its record, its line, its speed."""
+"""Reports on a run while it goes: its record, its line, its speed."""
 
 from collections.abc import Mapping
 import time
@@ -48,7 +48,7 @@ class Monitor:
     self.restart_rates()
 
   def state(self) -> Mapping[str, Any]:
-    """Returns what goes into a checkpoint, as plain values."""
+    """Returns the counts of a checkpoint, as plain values."""
     return {'seconds': self.seconds()}
 
   def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""What a run is made of: the default parts, and the place of one's own."""
+"""The parts of a run: the default ones, and the place of one's own."""
 
 from collections.abc import Callable
 import dataclasses
@@ -23,7 +23,7 @@ LoadBatch = Callable[..., py_environment.PyEnvironment]
 
 @dataclasses.dataclass(frozen=True)
 class RunParts:
-  """What a run is made of, for those who bring their own.
+  """The parts that a run is built from, for those who bring their own.
 
   Attributes:
     build_agent: (time step spec, action spec, config, train step counter) to

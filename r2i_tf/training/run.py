@@ -39,7 +39,7 @@ from r2i_tf.training import workdir as workdir_lib
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """What came of a run.
+  """The outcome of a run.
 
   Attributes:
     stopped: Why it ended.
@@ -71,7 +71,7 @@ def train(
     workdir: str,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
 ) -> Summary:
-  """Conducts the run, or the rest of it, and returns what came of it.
+  """Conducts the run, or the rest of it, and returns its outcome.
 
   Args:
     config: The run.

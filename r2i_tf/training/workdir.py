@@ -1,7 +1,7 @@
 """The one directory that a run lives in.
 
 config.json          the configuration and the versions it ran with
-checkpoints/         what a run goes on from
+checkpoints/         from which a run goes on
 metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
@@ -81,7 +81,7 @@ class Workdir:
       self._check_same(config)
     elif self.checkpoints.exists():
       raise errors.RunError(
-          f'{self.path} has checkpoints but no config.json to tell what run'
+          f'{self.path} has checkpoints but no config.json to tell which run'
           ' they belong to; use another --workdir.'
       )
 
