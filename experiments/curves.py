@@ -8,6 +8,7 @@ from matplotlib import figure
 import numpy as np
 
 from r2i_tf.record import learning_curve
+from r2i_tf.record import records
 
 Row = Dict[str, Any]
 
@@ -17,7 +18,7 @@ _POINTS = 200  # Of a curve in the JSON file.
 def read(
     path: pathlib.Path,
     threshold: float,
-    window: int = learning_curve.WINDOW,
+    window: int = records.WINDOW,
     first: int = 50,
 ) -> Optional[Row]:
   """Reads one run.

@@ -1,1 +1,1 @@
-"""What a run writes about itself, and who reads it back."""
+"""The record of a run: its metrics, its progress, its learning curve."""

@@ -4,15 +4,15 @@ python -m r2i_tf.record.learning_curve --output=curves.png RUN RUN ...
 """
 
 import argparse
+from collections.abc import Mapping
 import pathlib
-from typing import Mapping, NamedTuple
+from typing import NamedTuple, Optional
 
 from matplotlib import figure
 import numpy as np
 
 from r2i_tf.record import records
 
-WINDOW = 200  # Episodes that a mean return is taken over.
 _POINTS = 2000  # More than these cannot be seen.
 
 
@@ -24,7 +24,7 @@ class Curve(NamedTuple):
   mean_returns: np.ndarray
 
 
-def read_curve(path: pathlib.Path, window: int = WINDOW) -> Curve:
+def read_curve(path: pathlib.Path, window: int = records.WINDOW) -> Curve:
   """Reads the learning curve of one run.
 
   Args:
@@ -36,15 +36,18 @@ def read_curve(path: pathlib.Path, window: int = WINDOW) -> Curve:
     The curve, one entry for each finished episode. The minutes are interpolated
     between the records.
   """
-  record_steps, record_minutes, steps, returns = [0], [0.0], [], []
+  record_steps, record_minutes = [0], [0.0]
+  steps: list[int] = []
+  returns: list[Optional[float]] = []
   for record in records.read(path):
     record_steps.append(record[records.STEP])
     record_minutes.append(record['minutes'])
     steps.extend(record['episode_steps'])
     returns.extend(record['episode_returns'])
-  returns = np.array(returns, np.float64)  # None, a return not finite: NaN.
   minutes = np.interp(steps, record_steps, record_minutes)
-  return Curve(np.array(steps), minutes, _trailing_mean(returns, window))
+  # A return that is not finite is None in the file and NaN here.
+  values = np.array(returns, np.float64)
+  return Curve(np.array(steps), minutes, _trailing_mean(values, window))
 
 
 def plot(runs: Mapping[str, pathlib.Path], output: pathlib.Path) -> None:
@@ -64,7 +67,7 @@ def plot(runs: Mapping[str, pathlib.Path], output: pathlib.Path) -> None:
     by_steps.plot(shown.environment_steps, shown.mean_returns, label=label)
     by_minutes.plot(shown.minutes, shown.mean_returns, label=label)
   by_steps.set_xlabel('environment steps')
-  by_steps.set_ylabel(f'mean return of the last {WINDOW} episodes')
+  by_steps.set_ylabel(f'mean return of the last {records.WINDOW} episodes')
   by_minutes.set_xlabel('wall time (minutes)')
   for axes in (by_steps, by_minutes):
     axes.grid(alpha=0.3)

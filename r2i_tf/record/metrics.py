@@ -2,19 +2,22 @@
 
 A record holds the return and the step of every episode that finished since the
 one before it, so that the whole learning curve can be drawn from the file.
-`visualization/records.py` reads it and lists what is in it.
+`records` reads it and lists its fields.
 """
 
+from collections.abc import Mapping
+from collections.abc import Sequence
+import contextlib
 import json
 import math
 import pathlib
-from typing import Any, Dict, List, Mapping
+from typing import Any
 
 import tensorflow as tf
 
+from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf.record import records
-from r2i_tf.training import episodes
 
 
 class MetricsWriter:
@@ -23,20 +26,34 @@ class MetricsWriter:
   def __init__(
       self, path: pathlib.Path, tensorboard: pathlib.Path, first_step: int
   ):
-    """Opens the files, and cuts what a run that stopped wrote too much.
+    """Opens the files, and cuts the records beyond the last checkpoint.
 
     Args:
       path: The JSON Lines file.
       tensorboard: The directory of the TensorBoard events.
       first_step: Environment steps at which this start goes on; records beyond
         them, and a last line that is not whole, are dropped.
+
+    Raises:
+      errors.RunError: One of them cannot be opened.
     """
-    _cut(path, first_step)
-    self._file = open(path, 'a', encoding='utf-8')
-    self._summaries = tf.summary.create_file_writer(str(tensorboard))
+    try:
+      with contextlib.ExitStack() as stack:
+        _cut(path, first_step)
+        self._file = stack.enter_context(open(path, 'a', encoding='utf-8'))
+        self._summaries = tf.summary.create_file_writer(str(tensorboard))
+        stack.pop_all()  # Both are open.
+    except OSError as error:
+      raise errors.RunError(
+          f'the record {path} cannot be written: {error.strerror}.'
+      ) from error
+    except tf.errors.OpError as error:
+      raise errors.RunError(
+          f'the record {tensorboard} cannot be written: {error.message}.'
+      ) from error
 
   def write(
-      self, record: Mapping[str, Any], finished: List[episodes.Episode]
+      self, record: Mapping[str, Any], finished: Sequence[records.Episode]
   ) -> None:
     """Writes one record and flushes it.
 
@@ -44,9 +61,7 @@ class MetricsWriter:
       record: Names to numbers or None, with the environment steps among them.
       finished: The episodes since the last record.
     """
-    line: Dict[str, Any] = {
-        name: _plain(value) for name, value in record.items()
-    }
+    line = {name: _plain(value) for name, value in record.items()}
     line['episode_steps'] = [e.environment_step for e in finished]
     line['episode_returns'] = [_plain(e.episode_return) for e in finished]
     self._file.write(json.dumps(line) + '\n')

@@ -1,4 +1,4 @@
-"""What the user sees of a run: a live line on a terminal, plain lines else."""
+"""The display of a run: a live line on a terminal, plain lines elsewhere."""
 
 import dataclasses
 import shutil
@@ -35,7 +35,7 @@ class Status:
 
 
 def describe(status: Status) -> str:
-  """Returns `status` in one line, what matters most first.
+  """Returns `status` in one line, the most important numbers first.
 
   A narrow terminal cuts the end of the line.
   """
@@ -79,7 +79,7 @@ class Progress:
     self._stream = stream or sys.stderr
     self._steps = steps
     self._is_live = self._stream.isatty()
-    self._bar = None  # Made with the first status there is to show.
+    self._bar: Optional[tqdm.tqdm] = None  # Made with the first status.
     self._shown = 0.0
 
   def wants_update(self) -> bool:

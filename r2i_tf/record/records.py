@@ -1,4 +1,4 @@
-"""Reading a run's `metrics.jsonl`; `training/metrics.py` writes it.
+"""The format of a run's `metrics.jsonl`, and its reader; `metrics` writes it.
 
 One JSON object a line, in the order of environment steps:
 
@@ -14,15 +14,31 @@ One JSON object a line, in the order of environment steps:
 A number that is not finite is null.
 """
 
+from collections.abc import Iterator
+import dataclasses
 import json
 import pathlib
-from typing import Any, Dict, Iterator
+from typing import Any
 
 STEP = 'environment_steps'
+WINDOW = 200  # Episodes that a mean return is taken over.
 
 
-def read(path: pathlib.Path) -> Iterator[Dict[str, Any]]:
-  """Yields the records of a JSON Lines file; skips what is not whole.
+@dataclasses.dataclass(frozen=True)
+class Episode:
+  """A finished episode.
+
+  Attributes:
+    environment_step: Transitions of all environments when it ended.
+    episode_return: The sum of its rewards.
+  """
+
+  environment_step: int
+  episode_return: float
+
+
+def read(path: pathlib.Path) -> Iterator[dict[str, Any]]:
+  """Yields the records of a JSON Lines file; skips lines that are not whole.
 
   Args:
     path: A `metrics.jsonl`, perhaps one that is being written.

@@ -6,74 +6,58 @@ resident before the first step). A capacity that does not fit ends in a kill
 without a word, some minutes later; here it is refused before.
 """
 
+from collections.abc import Iterator
 import pathlib
-from typing import Iterable, Iterator, Optional, Tuple
+from typing import Optional
 
-import numpy as np
 import psutil
-import tensorflow as tf
 
 from r2i_tf import errors
-from r2i_tf import run_config
+from r2i_tf.replay import base
 
-# What the replay may take of the memory that is free once environments and
-# agent are there. The rest is for the train step (its arrays, where there is no
-# accelerator, and its compilation), for batches and for what environments come
-# to need.
+# The share of the replay in the memory that is free before anything of the run
+# is built. The rest is for environments, the agent, the train step (its arrays,
+# where there is no accelerator, and its compilation) and for batches.
 _SHARE = 0.8
-_ID_BYTES = 8  # The replay numbers its steps.
 
 
-def check_replay(
-    data_spec, config: run_config.RunConfig, available: Optional[int] = None
-) -> str:
+def check(size: base.Size, available: Optional[int] = None) -> str:
   """Refuses a replay that does not fit.
 
   Args:
-    data_spec: A nest of tensor specs, of what is kept of one step.
-    config: The run.
+    size: Of the replay.
     available: Bytes of free memory; by default as `available_bytes` finds them.
 
   Returns:
-    A line for the user: what the replay will take, and of how much.
+    A line for the user: how much the replay will take, and of how much.
 
   Raises:
-    errors.RunError: It does not fit; the sentence says what would.
+    errors.RunError: It does not fit; the sentence names a capacity that does.
   """
   if available is None:
     available = available_bytes()
-  step = step_bytes(data_spec)
-  # As the buffer has it: the same number of steps for each environment.
-  streams = config.parallel_environments
-  capacity = config.replay.capacity // streams * streams
-  largest = int(_SHARE * available) // step
-  if capacity > largest:
+  largest = int(_SHARE * available) // size.step_bytes
+  if size.capacity > largest:
     raise errors.RunError(
-        f'replay.capacity is {config.replay.capacity:,} steps of {step:,}'
-        f' bytes, {_size(capacity * step)}, but the replay may take'
-        f' {_SHARE:.0%} of the {_size(available)} of memory available; set it'
-        f' to {_rounded_down(largest)} or less, or train where there is more'
-        ' memory.'
+        f'the replay of {size.capacity:,} steps takes'
+        f' {_in_units(size.total_bytes)}, {size.step_bytes:,} bytes for each,'
+        f' but it may take {_SHARE:.0%} of the {_in_units(available)} of memory'
+        f' available; set replay.capacity to {_rounded_down(largest)} or less,'
+        ' or train where there is more memory.'
     )
   return (
-      f"the replay's {capacity:,} steps of {step:,} bytes take"
-      f' {_size(capacity * step)} of the {_size(available)} of memory available'
-  )
-
-
-def step_bytes(data_spec) -> int:
-  """Returns what the replay takes for each step, in bytes."""
-  return _ID_BYTES + sum(
-      int(np.prod(spec.shape)) * spec.dtype.size
-      for spec in tf.nest.flatten(data_spec)
+      f"the replay's {size.capacity:,} steps of {size.step_bytes:,} bytes take"
+      f' {_in_units(size.total_bytes)} of the {_in_units(available)} of memory'
+      ' available'
   )
 
 
 def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int:
   """Returns how much memory this process can still get without swapping.
 
-  That is what the machine has, or less where a container or a scheduler has
-  given the process a limit: the control groups of Linux, of either version.
+  That is the free memory of the machine, or less where a container or a
+  scheduler has given the process a limit: the control groups of Linux, of
+  either version.
 
   Args:
     root: Where /proc and /sys are.
@@ -83,7 +67,7 @@ def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int:
 
 
 def _left_in_groups(root: pathlib.Path) -> Iterator[int]:
-  """Yields what each control group with a limit has left."""
+  """Yields the bytes that each control group with a limit has left."""
   for folder, limit, usage, inactive in _group_files(root):
     try:
       left = int((folder / limit).read_text()) - int(
@@ -99,7 +83,7 @@ def _left_in_groups(root: pathlib.Path) -> Iterator[int]:
 
 def _group_files(
     root: pathlib.Path,
-) -> Iterable[Tuple[pathlib.Path, str, str, str]]:
+) -> Iterator[tuple[pathlib.Path, str, str, str]]:
   """Yields (folder, limit file, usage file, entry of memory.stat)."""
   try:
     lines = (root / 'proc/self/cgroup').read_text().splitlines()
@@ -129,7 +113,7 @@ def _group_files(
     yield (top, *files)
 
 
-def _size(count: int) -> str:
+def _in_units(count: int) -> str:
   """Returns bytes as '12.3 GB'."""
   for unit, name in ((1e12, 'TB'), (1e9, 'GB'), (1e6, 'MB')):
     if count >= unit:
@@ -140,7 +124,7 @@ def _size(count: int) -> str:
 def _rounded_down(count: int) -> str:
   """Returns a number with two digits that count.
 
-  What is available differs a little from one start to the next.
+  The memory available differs a little from one start to the next.
   """
   unit = 10 ** max(0, len(str(count)) - 2)
   return f'{count // unit * unit:,}'

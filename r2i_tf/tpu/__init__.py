@@ -1,7 +1,7 @@
 """Whether a configuration fits a TPU, on a machine that has none.
 
 `check` traces the train step and has the real TPU compiler compile it, in an
-environment of its own; `describe` says what came of it.
+environment of its own; `describe` puts its answer into words.
 """
 
 from r2i_tf.tpu.check import check

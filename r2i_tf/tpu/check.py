@@ -3,25 +3,29 @@
 task -> specs -> agent -> the train step's HLO -> TPU compiler -> report
 """
 
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import functools
 import sys
 import time
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Optional
 
 import tensorflow as tf
-from tf_agents.environments import tf_py_environment
+from tf_agents.specs import tensor_spec
 
 from r2i_tf import files
 from r2i_tf import quiet
 from r2i_tf import run_config
 from r2i_tf import schema
+from r2i_tf import specs
 from r2i_tf import ssm
 from r2i_tf.tpu import chips
 from r2i_tf.tpu import compiler
 from r2i_tf.tpu import installation
 from r2i_tf.tpu import report as report_lib
-from r2i_tf.training import run
+from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import workdir as workdir_lib
 
 Compiler = Callable[[bytes, str], Mapping[str, Any]]
@@ -31,7 +35,7 @@ def check(
     config: run_config.RunConfig,
     topology: str,
     workdir: str,
-    parts: run.RunParts = run.R2I_PARTS,
+    parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
     compile_for_tpu: Optional[Compiler] = None,
 ) -> report_lib.Report:
   """Compiles the train step for one chip; no TPU is needed.
@@ -41,14 +45,14 @@ def check(
     topology: Such as 'v5e:2x2'.
     workdir: Gets `preflight.json`, and on first use the compiler.
     parts: Agent and environments.
-    compile_for_tpu: (HLO, topology) to what `tpu_compiler` answers; by default
-      asks it.
+    compile_for_tpu: (HLO, topology) to an answer as `tpu_compiler` gives it,
+      which is asked by default.
 
   Raises:
     errors.RunError: `topology` or `workdir` cannot be used, or the compiler
       cannot be installed or fails.
     environments.UnknownTaskError: There is no such task.
-    environments.UnsupportedSpecError: The agent cannot act in it.
+    specs.UnsupportedSpecError: The agent cannot act in it.
   """
   chip = chips.chip(topology)
   paths = workdir_lib.Workdir(workdir)
@@ -77,7 +81,7 @@ def check(
   observation = tf.nest.flatten(agent.time_step_spec.observation)
   report = report_lib.make(
       config,
-      any(len(spec.shape) == 3 for spec in observation),
+      any(specs.is_image(spec.shape, spec.dtype) for spec in observation),
       topology,
       chip.available_bytes,
       trace_seconds,
@@ -95,25 +99,24 @@ def check(
 
 
 @contextlib.contextmanager
-def _as_on_tpu():
-  """What is traced in it is one program, whatever devices this machine has."""
+def _as_on_tpu() -> Iterator[None]:
+  """Has a trace inside give one program for a TPU, on any machine."""
   with tf.device('/device:CPU:0'), ssm.compile_for(ssm.Device.TPU):
     yield
 
 
-def _agent(config, parts):
+def _agent(config: run_config.RunConfig, parts: parts_lib.RunParts) -> Any:
+  """Returns the agent, for its `train_step_hlo`."""
   quiet.first_compilation()
-  environment = parts.load(config.task, config.seed, config.environment)
-  try:
-    specs = tf_py_environment.TFPyEnvironment(environment)
+  with contextlib.closing(
+      parts.load(config.task, config.seed, config.environment)
+  ) as environment:
     return parts.build_agent(
-        specs.time_step_spec(),
-        specs.action_spec(),
+        tensor_spec.from_spec(environment.time_step_spec()),
+        tensor_spec.from_spec(environment.action_spec()),
         config,
         tf.Variable(0, dtype=tf.int64, trainable=False),
     )
-  finally:
-    environment.close()
 
 
 def _note(text: str) -> None:

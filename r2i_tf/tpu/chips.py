@@ -1,27 +1,26 @@
 """The TPUs that a train step can be compiled for."""
 
 import dataclasses
-from typing import Dict, Tuple
 
 from r2i_tf import errors
 
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-  """One chip of a generation, which is what a replica of the agent runs on.
+  """One chip of a generation, on which one replica of the agent runs.
 
   Attributes:
     available_gib: The high-bandwidth memory that the compiler gives a program.
-      It is less than what the chip has: 32 GiB (v4), 16 (v5e), 96 (v5p) and 32
+      It is less than the chip has: 32 GiB (v4), 16 (v5e), 96 (v5p) and 32
       (v6e).
     grids: The arrangements of chips that can be asked for. The program is for
       one of them.
-    options: What else describes the topology to the compiler.
+    options: Further words that describe the topology to the compiler.
   """
 
   available_gib: float
-  grids: Tuple[str, ...]
-  options: Tuple[Tuple[str, str], ...] = ()
+  grids: tuple[str, ...]
+  options: tuple[tuple[str, str], ...] = ()
 
   @property
   def available_bytes(self) -> int:
@@ -32,8 +31,8 @@ class Chip:
 _FLAT = ('1x1', '2x2', '2x4', '4x4', '4x8', '8x8', '8x16', '16x16')
 _CUBES = ('1x1x1', '2x2x1', '2x2x2', '2x2x4', '2x4x4', '4x4x4')
 
-# The memory is what each one's compiler said when given too large a program.
-GENERATIONS: Dict[str, Chip] = {
+# The memory is the one that each compiler named for too large a program.
+GENERATIONS: dict[str, Chip] = {
     # Else each of the two cores would be a device of its own, of half the
     # memory, which is not how Cloud TPUs run.
     'v4': Chip(30.75, _CUBES, (('chip_config_name', 'megacore'),)),

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from typing import Any, Dict
+from typing import Any
 
 from r2i_tf import errors
 from r2i_tf.tpu import chips
@@ -16,8 +16,8 @@ _PROGRAM = pathlib.Path(__file__).with_name('tpu_compiler.py')
 
 def compile_for_tpu(
     python: pathlib.Path, hlo: bytes, topology: str
-) -> Dict[str, Any]:
-  """Returns what the TPU compiler says of a program; see `tpu_compiler`.
+) -> dict[str, Any]:
+  """Returns the answer of the TPU compiler to a program; see `tpu_compiler`.
 
   Args:
     python: The Python that has JAX and libtpu.
@@ -25,7 +25,7 @@ def compile_for_tpu(
     topology: Such as 'v5e:2x2'.
 
   Raises:
-    errors.RunError: The compiler crashed; what it had to say has been printed.
+    errors.RunError: The compiler crashed; its messages have been printed.
   """
   options = [f'{key}={value}' for key, value in chips.chip(topology).options]
   process = subprocess.run(
@@ -44,6 +44,6 @@ def compile_for_tpu(
         ' about 4 GiB; give it more.'
     )
   raise errors.RunError(
-      f'the TPU compiler failed with code {process.returncode}; what it had to'
-      ' say stands above.'
+      f'the TPU compiler failed with code {process.returncode}; its messages'
+      ' stand above.'
   )

@@ -1,9 +1,10 @@
 """The environment of the TPU compiler: JAX and libtpu, apart from TensorFlow.
 
-It is built beside its place and renamed when whole, so that what stands there
-can be used, and an interrupted installation leaves nothing.
+It is built beside its place and renamed when whole, so that all that stands
+there can be used, and an interrupted installation leaves nothing.
 """
 
+from collections.abc import Callable
 import fcntl
 import os
 import pathlib
@@ -11,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Callable, List
 
 from r2i_tf import errors
 
@@ -32,7 +32,7 @@ def ensure(
 
   Args:
     directory: Where it is or comes to stand.
-    note: Gets a line about what takes long.
+    note: Gets a line about a step that takes long.
 
   Raises:
     errors.RunError: No Python is new enough, or pip fails.
@@ -97,7 +97,7 @@ def _find_python() -> str:
   )
 
 
-def _run(command: List[str], directory: pathlib.Path) -> None:
+def _run(command: list[str], directory: pathlib.Path) -> None:
   process = subprocess.run(
       command,
       stdin=subprocess.DEVNULL,

@@ -1,13 +1,13 @@
 """Fields of the configuration that make the train step need less memory."""
 
-from typing import Any, Tuple
+from typing import Any
 
 from r2i_tf import config as agent_config
 from r2i_tf import run_config
 
 _REMATERIALIZE = 'agent.world_model.sequence_model.s3m.rematerialize'
 _CNN_DEPTH = 'agent.world_model.cnn_depth'
-# Names, those first that change the learning least, to what they do.
+# Names, those first that change the learning least, to their effects.
 REMARKS = {
     _REMATERIALIZE: 'True: compute again what the gradient needs',
     'agent.precision': 'mixed_bfloat16: smaller activations',
@@ -27,7 +27,7 @@ _SMALLEST = {
 
 def fields(
     config: run_config.RunConfig, has_images: bool
-) -> Tuple[Tuple[str, Any], ...]:
+) -> tuple[tuple[str, Any], ...]:
   """Returns the fields that would make the train step smaller, with values.
 
   Args:

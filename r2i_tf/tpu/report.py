@@ -1,9 +1,10 @@
-"""What is said of a configuration: whether it fits, needs what, what helps."""
+"""The report on a configuration: whether it fits, its needs, the remedies."""
 
+from collections.abc import Mapping
 import dataclasses
 import math
 import re
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Optional
 
 from r2i_tf import errors
 from r2i_tf import run_config
@@ -26,8 +27,8 @@ class Memory:
 
   Attributes:
     arguments: The variables and one batch.
-    outputs: What is returned, but for the variables, which stay where they are.
-    temporaries: What lives between, activations above all.
+    outputs: The results, but for the variables, which stay where they are.
+    temporaries: The arrays between the two, activations above all.
     code: The compiled program.
   """
 
@@ -44,7 +45,7 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What one train step does, by the compiler's count.
+  """The work of one train step, by the compiler's count.
 
   Attributes:
     flops: Floating point operations, with the body of every loop counted once,
@@ -52,8 +53,7 @@ class Cost:
     repeated_flops: The same with every iteration counted; None where it is
       unknown how often a loop runs.
     bytes_accessed: Bytes read and written, with the body of every loop counted
-      once. What stays in memory on the chip is in it, and what arrays are
-      padded with.
+      once. Memory on the chip is in it, and so is the padding of arrays.
     repeated_bytes: The same with every iteration counted, but without padding;
       None as before.
   """
@@ -66,7 +66,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What the TPU compiler says of one train step on one chip.
+  """The TPU compiler's answer about one train step on one chip.
 
   Attributes:
     task: The environment's name.
@@ -78,7 +78,7 @@ class Report:
       where `memory` is None.
     available_bytes: The memory that there is.
     memory: The memory by part; None where the compiler gave up for lack of it.
-    cost: What the step does; None as for `memory`.
+    cost: The work of the step; None as for `memory`.
     trace_seconds: How long it took to trace the step.
     compile_seconds: How long the TPU compiler took.
     shrinkable: Fields of the configuration that would make the step smaller, as
@@ -97,7 +97,7 @@ class Report:
   cost: Optional[Cost]
   trace_seconds: float
   compile_seconds: float
-  shrinkable: Tuple[Tuple[str, Any], ...]
+  shrinkable: tuple[tuple[str, Any], ...]
 
 
 def make(
@@ -108,12 +108,12 @@ def make(
     trace_seconds: float,
     answer: Mapping[str, Any],
 ) -> Report:
-  """Returns the report of what the compiler answered.
+  """Returns the report of the compiler's answer.
 
   Args:
     config: The run.
     has_images: Whether a part of the observation is an image.
-    topology: What it was compiled for.
+    topology: The TPUs that it was compiled for.
     available_bytes: The memory of a chip.
     trace_seconds: How long it took to trace the step.
     answer: As `tpu_compiler` gives it.
@@ -164,7 +164,7 @@ def describe(report: Report) -> str:
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
-def _exhausted(message: str) -> Tuple[int, int]:
+def _exhausted(message: str) -> tuple[int, int]:
   """Returns the bytes needed and available of RESOURCE_EXHAUSTED."""
   for pattern in _EXHAUSTED:
     match = re.search(pattern, message)
@@ -178,7 +178,7 @@ def _exhausted(message: str) -> Tuple[int, int]:
   raise errors.RunError(f'the TPU compiler refuses the train step: {first}.')
 
 
-def _verdict(report: Report) -> List[str]:
+def _verdict(report: Report) -> list[str]:
   needed, available = report.needed_bytes, report.available_bytes
   lines = [
       f'{report.task}: one train step of {report.batch_size} x'
@@ -194,15 +194,15 @@ def _verdict(report: Report) -> List[str]:
   return [*lines, f'too much by: {_size(over)}, {about}{over:,} bytes']
 
 
-def _parts(report: Report) -> List[str]:
+def _parts(report: Report) -> list[str]:
   seconds = [
       _line('tracing', progress.duration(report.trace_seconds)),
       _line('TPU compiler', progress.duration(report.compile_seconds)),
   ]
-  if report.memory is None:
+  memory, cost = report.memory, report.cost
+  if memory is None or cost is None:
     # Then the compiler tells neither parts nor exact bytes.
     return ['', 'time', *seconds]
-  memory, cost = report.memory, report.cost
   once = 'the body of a loop counted once'
   return [
       '',
@@ -224,7 +224,7 @@ def _parts(report: Report) -> List[str]:
   ]
 
 
-def _help(report: Report) -> List[str]:
+def _help(report: Report) -> list[str]:
   if not report.shrinkable:
     return []
   fields = [
@@ -234,9 +234,9 @@ def _help(report: Report) -> List[str]:
   widths = [max(map(len, column)) for column in zip(*fields)]
   return [
       '',
-      'Fields that make it smaller, as they are now; what changes the learning'
-      ' least',
-      'comes first, and --config.<field>=<value> tries another value:',
+      'Fields that make it smaller, as they are now; those that change the',
+      'learning least come first, and --config.<field>=<value> tries another'
+      ' value:',
       *(
           f'  {name:{widths[0]}}  {value:{widths[1]}}  {remedies.REMARKS[name]}'
           for name, value in fields

@@ -11,6 +11,9 @@ It writes one JSON object to standard output. Everything that libtpu has to say
 goes to standard error.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import ctypes
 import functools
 import json
@@ -20,7 +23,7 @@ import re
 import signal
 import sys
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Optional
 
 _BYTES = {
     'argument_bytes': 'argument_size_in_bytes',
@@ -29,12 +32,12 @@ _BYTES = {
     'temporary_bytes': 'temp_size_in_bytes',
     'code_bytes': 'generated_code_size_in_bytes',
 }
-# What passes its operand on.
+# The instructions that pass their operand on.
 _COPIES = ('kCopy', 'kCopyStart', 'kCopyDone', 'kBitcast')
 
 
 def main() -> None:
-  """Compiles what comes on standard input."""
+  """Compiles the program that comes on standard input."""
   # Ends with the program that started it, however that one ends.
   ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
   answer = os.dup(1)
@@ -55,8 +58,8 @@ def main() -> None:
 
 
 def _compile(
-    hlo: bytes, topology: str, options: Dict[str, str]
-) -> Dict[str, Any]:
+    hlo: bytes, topology: str, options: dict[str, str]
+) -> dict[str, Any]:
   """Compiles `hlo`, an HloModuleProto, for one device of the topology."""
   import jax
   from jax._src.interpreters import mlir
@@ -106,7 +109,7 @@ def _drop_copies(module: Any, ir: Any) -> None:
   """Removes `mhlo.copy`, an identity that StableHLO has no operation for."""
   copies = []
 
-  def visit(operation):
+  def visit(operation: Any) -> Any:
     if operation.name == 'mhlo.copy':
       copies.append(operation)
     return ir.WalkResult.ADVANCE
@@ -117,7 +120,7 @@ def _drop_copies(module: Any, ir: Any) -> None:
     operation.erase()
 
 
-def _repeated(text: str) -> Dict[str, Optional[float]]:
+def _repeated(text: str) -> dict[str, Optional[float]]:
   """Returns operations and bytes of an optimised module, every iteration in it.
 
   The counts are XLA's own. Of operations the TPU's compiler gives the same, of
@@ -135,28 +138,32 @@ def _repeated(text: str) -> Dict[str, Optional[float]]:
   rest = re.sub(r'^ENTRY ', '', rest, flags=re.M)
 
   @functools.cache
-  def analysis(name):
+  def analysis(name: str) -> Any:
     alone = re.sub(rf'^(?=%{re.escape(name)} \()', 'ENTRY ', rest, flags=re.M)
     part = _hlo.hlo_module_from_text(f'HloModule {name}\n{alone}')
     return _jax.hlo_module_cost_analysis(client, part)
 
   module = _hlo.hlo_module_from_text(text)
   computations = {c.name: c.instructions() for c in module.computations()}
-  entry = re.search(r'^ENTRY %(\S+)', text, re.M)[1]
-  result = {}
+  entry = _found(r'^ENTRY %(\S+)', text, re.M)
+  result: dict[str, Optional[float]] = {}
   for name, theirs in (('flops', 'flops'), ('bytes', 'bytes accessed')):
-    total = repeated(
-        entry, computations, lambda c, key=theirs: analysis(c)[key]
-    )
+
+    def count(computation: str, key: str = theirs) -> float:
+      return analysis(computation)[key]
+
+    total = repeated(entry, computations, count)
     # JSON has no NaN.
     result[f'repeated_{name}'] = None if math.isnan(total) else total
   return result
 
 
 def repeated(
-    entry: str, computations: Dict[str, Any], count: Callable[[str], float]
+    entry: str,
+    computations: Mapping[str, Sequence[Any]],
+    count: Callable[[str], float],
 ) -> float:
-  """Returns what a program does, every iteration of its loops counted.
+  """Returns the count of a program, every iteration of its loops counted.
 
   Args:
     entry: The name of the computation that is run.
@@ -168,7 +175,7 @@ def repeated(
   """
   seen = set()
 
-  def left_out(name):
+  def left_out(name: str) -> float:
     total = 0.0
     for loop in computations[name]:
       if _kind(loop) != 'kWhile':
@@ -194,7 +201,9 @@ def repeated(
   return total if loops == seen else float('nan')
 
 
-def iterations(loop: Any, computations: Dict[str, Any]) -> Optional[int]:
+def iterations(
+    loop: Any, computations: Mapping[str, Sequence[Any]]
+) -> Optional[int]:
   """Returns how often a `while` runs, if it counts up to a known number.
 
   Args:
@@ -208,9 +217,9 @@ def iterations(loop: Any, computations: Dict[str, Any]) -> Optional[int]:
   index = _part(counter)
   if index is None:
     return None
-  stop = _constant(bound)
-  if stop is None and _part(bound) is not None:
-    start, step = _progression(loop, _part(bound), computations)
+  stop, bound_index = _constant(bound), _part(bound)
+  if stop is None and bound_index is not None:
+    start, step = _progression(loop, bound_index, computations)
     stop = start if step == 0 else None
   start, step = _progression(loop, index, computations)
   if start is None or stop is None or not step or step < 0:
@@ -219,9 +228,9 @@ def iterations(loop: Any, computations: Dict[str, Any]) -> Optional[int]:
 
 
 def _progression(
-    loop: Any, index: int, computations: Dict[str, Any]
-) -> Tuple[Optional[int], Optional[int]]:
-  """Returns what a part of the state starts with and grows by an iteration."""
+    loop: Any, index: int, computations: Mapping[str, Sequence[Any]]
+) -> tuple[Optional[int], Optional[int]]:
+  """Returns the start of a part of the state, and its growth an iteration."""
   [initial] = loop.operands()
   state = _root(computations[_called(loop, 'body')])
   if _kind(initial) != 'kTuple' or _kind(state) != 'kTuple':
@@ -236,8 +245,10 @@ def _progression(
   return start, steps[0] if steps else None
 
 
-def _value(instruction: Any, computations: Dict[str, Any]) -> Optional[int]:
-  """Returns a constant, or what a loop before has made of one."""
+def _value(
+    instruction: Any, computations: Mapping[str, Sequence[Any]]
+) -> Optional[int]:
+  """Returns a constant, or the number that an earlier loop has made of one."""
   source = _source(instruction)
   if _kind(source) != 'kGetTupleElement':
     return _constant(source)
@@ -257,7 +268,7 @@ def _kind(instruction: Any) -> str:
 
 
 def _called(loop: Any, role: str) -> str:
-  return re.search(rf'{role}=%([^,\s]+)', loop.to_string())[1]
+  return _found(rf'{role}=%([^,\s]+)', loop.to_string())
 
 
 def _root(instructions: Any) -> Any:
@@ -277,7 +288,15 @@ def _constant(instruction: Any) -> Optional[int]:
 
 
 def _index(element: Any) -> int:
-  return int(re.search(r', index=(\d+)', element.to_string())[1])
+  return int(_found(r', index=(\d+)', element.to_string()))
+
+
+def _found(pattern: str, text: str, flags: int = 0) -> str:
+  """Returns the group of the first match of a pattern that must match."""
+  match = re.search(pattern, text, flags)
+  if match is None:
+    raise ValueError(f'the module has no {pattern!r}')
+  return match[1]
 
 
 def _part(instruction: Any) -> Optional[int]:

@@ -24,11 +24,11 @@ from r2i_tf.programs import command_line
 
 _MATCH = flags.DEFINE_string('match', '', 'Only tasks that hold this.')
 
-_DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
-_ENVIRONMENTS, _LENGTH, _TRAIN_STEPS = 2, 8, 2
+_DOCS = pathlib.Path(__file__).resolve().parents[2] / 'docs'
+_ENVIRONMENTS, _CAPACITY, _LENGTH, _TRAIN_STEPS = 2, 1_000, 8, 2
 
 
-def main(_) -> None:
+def main(_: Any) -> None:
   """Trains on every family and writes the table."""
   rows = []
   for task in easy_tasks():
@@ -57,46 +57,40 @@ def train(task: str) -> dict[str, Any]:
     AssertionError: A loss is no number, or a train step was refused.
   """
   import tensorflow as tf
-  from tf_agents.environments import tf_py_environment
+  from tf_agents.specs import tensor_spec
 
   from r2i_tf import environments
-  from r2i_tf import run_config
-  from r2i_tf.training import episodes
-  from r2i_tf.training import trainer as trainer_lib
+  from r2i_tf import replay as replay_lib
+  from r2i_tf.training import collector as collector_lib
+  from r2i_tf.training import learner as learner_lib
 
   tf.keras.utils.set_random_seed(0)
-  config = run_config.RunConfig(
-      task=task,
-      parallel_environments=_ENVIRONMENTS,
-      prefill=_ENVIRONMENTS * _LENGTH,
-      replay=run_config.ReplayConfig(1_000, _ENVIRONMENTS, _LENGTH),
-      agent=_small_config(),
-  )
-  recorder = episodes.EpisodeRecorder(
-      environments.load_batch(task, 0, _ENVIRONMENTS)
-  )
-  environment = tf_py_environment.TFPyEnvironment(recorder)
+  environment = environments.load_batch(task, 0, _ENVIRONMENTS)
   setting = agents.Setting(
       task,
-      environment.time_step_spec(),
-      environment.action_spec(),
-      config.agent,
+      tensor_spec.from_spec(environment.time_step_spec()),
+      tensor_spec.from_spec(environment.action_spec()),
+      _small_config(),
   )
-  trainer = trainer_lib.Trainer(
-      config, environment, recorder, agents.build(setting)
+  agent = agents.build(setting)
+  replay = replay_lib.UniformReplay(
+      agent.collect_data_spec, _ENVIRONMENTS, _CAPACITY
   )
-  for _ in range(2 * _LENGTH):
-    trainer.collect()
+  collector = collector_lib.Collector(
+      environment, agent.collect_policy, [replay.add], steps=2 * _LENGTH
+  )
+  learner = learner_lib.Learner(agent, replay.sample(_ENVIRONMENTS, _LENGTH))
+  collector.collect()
   for _ in range(_TRAIN_STEPS):
-    trainer.train()
-  losses = trainer.take_losses()
-  recorder.close()
+    learner.train()
+  losses = learner.take_losses()
+  environment.close()
   assert all(math.isfinite(loss) for loss in losses.values()), losses
   assert losses['train/refused'] == 0, losses
   return {
       'task': task,
-      'observation': _describe(recorder.observation_spec()),
-      'actions': _describe(recorder.action_spec()),
+      'observation': _describe(environment.observation_spec()),
+      'actions': _describe(environment.action_spec()),
       'loss': round(losses['loss'], 2),
   }
 

@@ -7,7 +7,6 @@ import numpy as np
 from r2i_tf.record import learning_curve
 from r2i_tf.record import metrics
 from r2i_tf.record import records
-from r2i_tf.training import episodes
 
 
 def _write(directory, first_step, *steps, **fields):
@@ -16,7 +15,7 @@ def _write(directory, first_step, *steps, **fields):
   )
   for step in steps:
     record = {'environment_steps': step, 'minutes': step / 10, **fields}
-    writer.write(record, [episodes.Episode(step, float(step))])
+    writer.write(record, [records.Episode(step, float(step))])
   writer.close()
   return directory / 'metrics.jsonl'
 

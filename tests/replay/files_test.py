@@ -4,64 +4,49 @@ import resource
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
 from r2i_tf import errors
+from r2i_tf import replay as replay_lib
 from r2i_tf.replay import files as replay_files
-from r2i_tf.replay import memory
 from r2i_tf.training import checkpoints
+from tests.replay import fakes
 
-_SPEC = {
-    'camera': tf.TensorSpec([8, 8, 3], tf.uint8, 'camera'),
-    'done': tf.TensorSpec([], tf.bool, 'done'),
-    'half': tf.TensorSpec([2], tf.bfloat16, 'half'),
-    'state': (tf.TensorSpec([3], tf.float32, 'state'),),
-}
-_STREAMS, _LENGTH, _FILE_STEPS = 2, 20, 6
-
-
-def _item(numbers):
-  """Returns a step of each environment that holds nothing but its number."""
-
-  def leaf(spec):
-    shaped = numbers.reshape([_STREAMS] + [1] * spec.shape.rank)
-    shaped = shaped % (2 if spec.dtype == tf.bool else 200)
-    full = np.broadcast_to(shaped, [_STREAMS, *spec.shape])
-    return tf.cast(full, spec.dtype)
-
-  return tf.nest.map_structure(leaf, _SPEC)
+_LENGTH, _FILE_STEPS = 20, 6
 
 
 class _Run:
   """A replay and its checkpoints, whose steps are numbers of their own."""
 
   def __init__(self, directory):
-    self.replay = tf_uniform_replay_buffer.TFUniformReplayBuffer(
-        _SPEC, _STREAMS, max_length=_LENGTH
+    capacity = fakes.STREAMS * _LENGTH
+    size = replay_lib.UniformReplay.size_of(fakes.SPEC, fakes.STREAMS, capacity)
+    self.replay = replay_lib.UniformReplay(
+        fakes.SPEC,
+        fakes.STREAMS,
+        capacity,
+        file_bytes=_FILE_STEPS * fakes.STREAMS * size.step_bytes,
     )
     self.reports, self.directory = [], directory
-    step_bytes = _STREAMS * memory.step_bytes(_SPEC)
-    files = replay_files.ReplayFiles(
-        self.replay, _STREAMS, _FILE_STEPS * step_bytes
-    )
     self.store = checkpoints.CheckpointStore(
-        directory, {}, self.reports.append, [files]
+        directory, {}, self.reports.append, [self.replay]
     )
+    self.added = 0
+    self._add = fakes.adder(self.replay)
 
   def collect(self, count):
-    begin = int(self.replay.variables()[-1]) + 1
-    for step in range(begin, begin + count):
-      self.replay.add_batch(_item(np.array([step, 1000 + step])))
+    self._add(range(self.added, self.added + count))
+    self.added += count
 
   def content(self):
-    return tf.nest.map_structure(
-        lambda x: x.numpy().tolist(), self.replay.gather_all()
-    )
+    return fakes.content(self.replay, min(self.added, _LENGTH))
 
   def saved(self, step):
-    self.store.save(step, {})
+    self.store.save(step, {'added': self.added})
     return self.directory / f'{step:012d}'
+
+  def restore(self):
+    state = self.store.restore()
+    self.added = state['added'] if state else 0
 
 
 def _new_files(path):
@@ -77,13 +62,13 @@ def test_all_steps_come_back(tmp_path, steps):
   before.collect(steps)
   before.saved(1)
   after = _Run(tmp_path)
-  after.store.restore()
-  assert int(after.replay.num_frames()) == _STREAMS * min(steps, _LENGTH)
+  after.restore()
+  assert after.added == steps
   if steps:
     assert after.content() == before.content()
-    before.collect(5)
-    after.collect(5)
-    assert after.content() == before.content()
+  before.collect(5)
+  after.collect(5)
+  assert after.content() == before.content()
 
 
 def test_a_run_of_many_stops_has_what_one_without_has(tmp_path):
@@ -91,12 +76,12 @@ def test_a_run_of_many_stops_has_what_one_without_has(tmp_path):
   alone = _Run(tmp_path / 'alone')
   for save, count in enumerate([3, 4, 7, 1, 9, 13, 2, 6, 30, 1, 1, 12]):
     stopping = _Run(tmp_path / 'stopping')
-    stopping.store.restore()
+    stopping.restore()
     stopping.collect(count)
     stopping.saved(save)
     alone.collect(count)
     again = _Run(tmp_path / 'stopping')
-    again.store.restore()
+    again.restore()
     assert again.content() == alone.content(), save
   assert not stopping.reports
 
@@ -140,7 +125,7 @@ def test_without_links_files_are_written(tmp_path, monkeypatch):
     run.collect(7)
     run.saved(save)
   after = _Run(tmp_path)
-  after.store.restore()
+  after.restore()
   assert after.content() == run.content()
 
 
@@ -170,7 +155,7 @@ def test_a_damaged_file_costs_one_checkpoint(tmp_path, damage, name):
   damage(newest)
   after = _Run(tmp_path)
   after.collect(17)  # What a broken checkpoint has left is no hindrance.
-  after.store.restore()
+  after.restore()
   assert after.content() == content
   assert len(after.reports) == 1 and '000000000004' in after.reports[0]
 
@@ -192,7 +177,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
   assert [path.name for path in tmp_path.iterdir()] == [f'{1:012d}']
   after = _Run(tmp_path)
-  after.store.restore()
+  after.restore()
   assert after.content() == content
 
 
@@ -203,6 +188,6 @@ def test_the_files_are_readable_by_themselves(tmp_path):
   (file,) = run.saved(1).glob('*.npz')
   with np.load(file) as arrays:
     assert arrays['step'].tolist() == [0, 1, 2, 3]
-    assert arrays['camera'].shape == (_STREAMS, 4, 8, 8, 3)
+    assert arrays['camera'].shape == (fakes.STREAMS, 4, 8, 8, 3)
     assert arrays['camera'].dtype == np.uint8
-    assert arrays['state/0'][:, 2, 0].tolist() == [2, 1002 % 200]
+    assert arrays['state/0'][:, 2, 0].tolist() == [2, 1002]

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from r2i_tf import errors
+from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.replay import memory
 from r2i_tf.training import run
@@ -19,21 +20,25 @@ _SPEC = {
 _STEP = 64 * 64 * 3 + 2 * 4 + 8  # The last is the number of the step.
 
 
-def _config(capacity, parallel=1):
-  replay = run_config.ReplayConfig(capacity=capacity, sequence_length=8)
-  return fakes.config(
-      replay=replay, parallel_environments=parallel, prefill=100
+def _size(capacity, streams=1):
+  return replay_lib.UniformReplay.size_of(_SPEC, streams, capacity)
+
+
+def _config(capacity):
+  replay = run_config.ReplayConfig(
+      capacity=capacity, batch_size=2, sequence_length=8
   )
+  return fakes.config(replay=replay)
 
 
-def test_what_a_step_takes_is_what_the_table_takes():
+def test_a_step_takes_as_much_as_in_the_table():
   """An image takes a byte for each number, not four."""
-  assert memory.step_bytes(_SPEC) == _STEP
+  assert _size(10) == replay_lib.Size(10, _STEP)
 
 
 def test_the_line_says_how_much_of_how_much():
   """Capacity, bytes of a step, all bytes and free memory are in it."""
-  line = memory.check_replay(_SPEC, _config(100_001, parallel=2), 2 * 10**9)
+  line = memory.check(_size(100_001, streams=2), 2 * 10**9)
   assert line == (
       "the replay's 100,000 steps of 12,304 bytes take 1.2 GB of the 2.0 GB of"
       ' memory available'
@@ -41,16 +46,17 @@ def test_the_line_says_how_much_of_how_much():
 
 
 def test_the_error_names_a_capacity_that_fits():
-  """What the sentence says to set fits, and a tenth more does not."""
+  """The capacity that the sentence names fits, and a tenth more does not."""
   with pytest.raises(errors.RunError) as caught:
-    memory.check_replay(_SPEC, _config(10**7), 2 * 10**9)
+    memory.check(_size(10**7), 2 * 10**9)
   message = str(caught.value)
-  assert '10,000,000 steps of 12,304 bytes, 123.0 GB' in message
-  assert '80% of the 2.0 GB' in message and '130,000 or less' in message
+  assert '10,000,000 steps takes 123.0 GB, 12,304 bytes for each' in message
+  assert '80% of the 2.0 GB' in message
+  assert 'set replay.capacity to 130,000 or less' in message
   assert len(message.splitlines()) == 1
-  memory.check_replay(_SPEC, _config(130_000), 2 * 10**9)
+  memory.check(_size(130_000), 2 * 10**9)
   with pytest.raises(errors.RunError):
-    memory.check_replay(_SPEC, _config(143_000), 2 * 10**9)
+    memory.check(_size(143_000), 2 * 10**9)
 
 
 def _group(folder, limit, usage, inactive, version=2):
@@ -115,25 +121,30 @@ def test_this_machine():
   assert 0 < memory.available_bytes() <= psutil.virtual_memory().total
 
 
-def test_a_run_that_does_not_fit_builds_and_writes_nothing(
-    tmp_path, monkeypatch
-):
-  """The error comes before the replay is built and the directory is made."""
-  built = []
-  monkeypatch.setattr(run.trainer, 'Trainer', lambda *args: built.append(args))
-  with pytest.raises(
-      errors.RunError, match='replay.capacity is 10,000,000,000'
-  ):
-    run.train(_config(10**10), str(tmp_path / 'run'), fakes.parts())
-  assert not built and not (tmp_path / 'run').exists()
+@pytest.mark.parametrize('processes', [False, True])
+def test_a_run_that_does_not_fit_builds_and_writes_nothing(tmp_path, processes):
+  """Neither environments, their processes, an agent nor a directory."""
+  config = dataclasses.replace(_config(10**10), environment_processes=processes)
+  parts = dataclasses.replace(
+      fakes.parts(), load_batch=None, build_agent=None  # Not to be called.
+  )
+  with pytest.raises(errors.RunError, match='replay of 10,000,000,000 steps'):
+    run.train(config, str(tmp_path / 'run'), parts)
+  assert not (tmp_path / 'run').exists()
 
 
-def test_a_run_that_does_not_fit_starts_no_pool(tmp_path):
-  """The processes of a pool take memory, and may take minutes to start."""
-  parts = dataclasses.replace(fakes.parts(), load_batch=None)
-  config = dataclasses.replace(_config(10**10), environment_processes=True)
-  with pytest.raises(errors.RunError, match='replay.capacity is'):
-    run.train(config, str(tmp_path), parts)
+def test_the_size_is_checked_once(tmp_path, monkeypatch):
+  """With the memory that is free before the run takes any."""
+  checks = []
+  check = memory.check
+
+  def counted(size):
+    checks.append(size)
+    return check(size)
+
+  monkeypatch.setattr(memory, 'check', counted)
+  run.train(_config(1000), str(tmp_path), fakes.parts())
+  assert len(checks) == 1
 
 
 def test_the_line_comes_first(tmp_path, capsys):

@@ -15,7 +15,7 @@ from r2i_tf import schema
 from r2i_tf import tpu as preflight
 from r2i_tf.ssm import chunking
 from r2i_tf.tpu import remedies
-from r2i_tf.training import run
+from r2i_tf.training import parts as parts_lib
 from tests.training import fakes
 
 _GIB = 2**30
@@ -61,7 +61,7 @@ def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
       fakes.config(**changes),
       topology,
       str(tmp_path / 'run'),
-      parts or run.RunParts(build_agent, fakes.load_batch, fakes.load),
+      parts or parts_lib.RunParts(build_agent, fakes.load_batch, fakes.load),
       compile_for_tpu,
   )
   return got, report
@@ -108,7 +108,9 @@ def test_a_step_that_does_not_fit(tmp_path):
 
 def test_fields_that_cannot_shrink_are_not_named():
   """Advice that cannot be followed is none."""
-  config = fakes.config()
+  config = fakes.config(
+      agent=agent_config.R2IConfig(precision=agent_config.Precision.FLOAT32)
+  )
   names = [name for name, _ in remedies.fields(config, has_images=True)]
   assert names == list(remedies.REMARKS)
   for name in names:
@@ -128,7 +130,7 @@ def test_fields_that_cannot_shrink_are_not_named():
   )
   assert remedies.fields(small, has_images=False) == (
       ('agent.behavior.horizon', 15),
-      ('agent.world_model.sequence_model.width', 512),
+      ('agent.world_model.sequence_model.width', 1024),
   )
 
 
@@ -163,7 +165,9 @@ def test_another_refusal_is_an_error(tmp_path):
 def test_an_unknown_topology_is_one_sentence(tmp_path, topology):
   """Before anything is loaded or written, the known ones are named."""
   with pytest.raises(errors.RunError) as caught:
-    _check(tmp_path, _ANSWER, topology, parts=run.RunParts(None, None, None))
+    _check(
+        tmp_path, _ANSWER, topology, parts=parts_lib.RunParts(None, None, None)
+    )
   message = str(caught.value)
   assert len(message.splitlines()) == 1 and repr(topology) in message
   assert 'v5e: with 1x1, 2x2' in message and 'v4: with' in message
@@ -173,7 +177,7 @@ def test_an_unknown_topology_is_one_sentence(tmp_path, topology):
 def test_a_task_that_cannot_be_loaded_leaves_nothing(tmp_path):
   """The loader's sentence is passed on before the compiler is installed."""
   with pytest.raises(environments.UnknownTaskError):
-    _check(tmp_path, _ANSWER, parts=run.R2I_PARTS, task='nothing/0')
+    _check(tmp_path, _ANSWER, parts=parts_lib.R2I_PARTS, task='nothing/0')
   assert not (tmp_path / 'run').exists()
 
 

@@ -26,7 +26,9 @@ def _config():
       agent=agent_config.R2IConfig(
           world_model=agent_config.WorldModelConfig(
               sequence_model=agent_config.SequenceModelConfig(
-                  output_size=8, width=8, state_size=4, layers=1, blocks=1
+                  output_size=8,
+                  width=8,
+                  s3m=agent_config.S3MConfig(state_size=4, layers=1, blocks=1),
               ),
               latent=agent_config.LatentConfig(2, 3),
               encoder=mlp,
