@@ -1,8 +1,9 @@
 """Learning curves of several runs, as rows of JSON, a table and a picture."""
 
+from collections.abc import Mapping
 import json
 import pathlib
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Optional
 
 from matplotlib import figure
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from r2i_tf.record import learning_curve
 from r2i_tf.record import records
 
-Row = Dict[str, Any]
+Row = dict[str, Any]
 
 _POINTS = 200  # Of a curve in the JSON file.
 
@@ -57,7 +58,7 @@ def number(x: float) -> float:
   return round(float(x), 3)
 
 
-def write(rows: List[Mapping[str, Any]], path: pathlib.Path) -> None:
+def write(rows: list[Mapping[str, Any]], path: pathlib.Path) -> None:
   """Writes the rows as JSON, one line each."""
   path.parent.mkdir(exist_ok=True)
   lines = ',\n'.join(json.dumps(row) for row in rows)
