@@ -18,7 +18,7 @@ longer it has to remember.
   follows (discount 0), `dm_env.truncation` that the episode is cut here.
 - The step after the last of an episode starts the next one.
 
-`run.train` then does the rest: it collects, trains, writes a record and
+`training.train` then does the rest: it collects, trains, writes a record and
 checkpoints, goes on where it stopped, exports the policy and evaluates it.
 For a training loop of your own, pass the environment to pipeline.py instead.
 
@@ -38,7 +38,7 @@ from tf_agents.environments import py_environment
 
 from r2i_tf import environments
 from r2i_tf import run_config
-from r2i_tf.training import run
+from r2i_tf import training
 
 _WORKDIR = flags.DEFINE_string(
     'workdir', 'runs/t_maze', 'Directory of the run, new or to go on with.'
@@ -137,8 +137,10 @@ def main(_: Sequence[str]) -> None:
       stop_at_return=0.95,
       evaluation_episodes=20,
   )
-  parts = dataclasses.replace(run.R2I_PARTS, load=load, load_batch=load_batch)
-  summary = run.train(config, _WORKDIR.value, parts)
+  parts = dataclasses.replace(
+      training.R2I_PARTS, load=load, load_batch=load_batch
+  )
+  summary = training.train(config, _WORKDIR.value, parts)
   print(f'ended after {summary.environment_steps:,} steps:')
   print(summary.stopped.value)
   print(f'mean return of the last episodes: {summary.mean_return:.2f}')

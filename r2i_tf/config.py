@@ -25,7 +25,7 @@ class SequenceModelKind(enum.Enum):
 
 
 class PolicyInput(enum.Enum):
-  """What actor and critic see beside the latent z.
+  """The parts of a state that actor and critic see beside the latent z.
 
   The names are those of the paper: the sequence model's output h, its hidden
   state x, or both.
@@ -109,7 +109,7 @@ class SequenceModelConfig:
     width: The width of the layers between (`H`).
     learned_initial_state: Whether an episode starts from a learned state
       instead of zeros.
-    s3m: What only the S3M has.
+    s3m: The fields that only the S3M has.
   """
 
   kind: SequenceModelKind = SequenceModelKind.S3M
@@ -164,7 +164,7 @@ class WorldModelConfig:
     ignored_keys: The same for what the model does not see; None: nothing.
     dynamics_scale: Weight of KL[sg(q) || p].
     representation_scale: Weight of KL[q || sg(p)].
-    free_nats: What each of the two KL costs at least.
+    free_nats: The least that each of the two KL costs.
     bins: Number of bins of the two-hot reward and value heads.
   """
 
@@ -204,7 +204,7 @@ class BehaviorConfig:
   """Actor and critic, learned in imagination.
 
   Attributes:
-    policy_input: What actor and critic see beside z.
+    policy_input: The parts that actor and critic see beside z.
     actor: The MLP of the actor.
     critic: The MLP of the critic.
     horizon: Imagined steps from each start (H).

@@ -27,7 +27,7 @@ def did_you_mean(name: str, valid: Iterable[str], prefix: str = '') -> str:
   """Returns a clause that names the valid names that are like `name`.
 
   Args:
-    name: What was found instead of one of them.
+    name: The name that was found.
     valid: All valid names. The clause names those that are alike, and without
       any all of them, or an example if they are many. It ends the sentence.
     prefix: What the user has to write before each of them, such as 'atari/'.

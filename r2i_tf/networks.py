@@ -57,7 +57,7 @@ def with_batch_of(
   Args:
     other: The one with the batch axes, in front.
     event_rank: How many axes of it are no batch axes.
-    x: What is reshaped.
+    x: The tensor to reshape.
     shape: The axes behind the batch axes.
 
   Returns:

@@ -1,6 +1,6 @@
 """The one place that silences what other packages say while they load or run.
 
-What is silenced is of no use to the reader of a training log; errors are seen.
+Silenced lines are of no use to the reader of a training log; errors are seen.
 """
 
 from collections.abc import Iterator

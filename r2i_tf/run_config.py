@@ -20,7 +20,7 @@ from r2i_tf.environments import options
 
 @dataclasses.dataclass(frozen=True)
 class ReplayConfig:
-  """What is kept of the experience, and what a train step sees of it.
+  """How much experience is kept, and how much of it a train step sees.
 
   Attributes:
     capacity: Steps kept, over all environments together.

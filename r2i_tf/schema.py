@@ -34,7 +34,7 @@ def require_positive(config: Any, prefix: str, *names: str) -> None:
 
   Args:
     config: The dataclass.
-    prefix: What stands before the fields' names in the sentence, such as
+    prefix: The words before the fields' names in the sentence, such as
       'replay'; '' for nothing.
     *names: The fields.
   """

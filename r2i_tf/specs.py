@@ -1,4 +1,4 @@
-"""What can be read off the spec of an observation or an action, by everyone.
+"""Keys and images: facts that everyone reads off a spec in the same way.
 
 An observation is an array or a nest of arrays. Each has a key, the path that
 leads to it: 'camera/left', or '' where there is no nest. The key is how errors,
@@ -32,7 +32,7 @@ def part(root: str, path: Iterable[Any]) -> str:
   """Returns the name of a part of a nest in an error: "action 'jump'".
 
   Args:
-    root: What the nest is, such as 'action'.
+    root: The name of the nest, such as 'action'.
     path: As `tree.flatten_with_path` gives it; an empty one leads to `root`.
   """
   key = key_of(path)

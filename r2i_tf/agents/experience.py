@@ -1,4 +1,4 @@
-"""From TF-Agents trajectories to what the world model wants.
+"""From TF-Agents trajectories to the experience of the world model.
 
 A `Trajectory` at index t holds o_t, a_t and what a_t brought about: the reward
 and discount of step t + 1. The world model wants what arrived with o_t, so

@@ -294,7 +294,7 @@ class R2IAgent(tf_agent.TFAgent):
     Args:
       experience: [B, T].
       output: h, float32 [B, T, D].
-      carry: What goes on from each step, [B, T].
+      carry: Of each step, [B, T].
       seed: A stateless seed, int32 [2].
 
     Returns:

@@ -43,7 +43,7 @@ class R2IPolicy(tf_policy.TFPolicy):
       action_spec: Of the environment, one bounded spec.
       world_model: The world model.
       behavior: The actor.
-      features: What the actor sees of a state.
+      features: The part of a state that the actor sees.
       greedy: Whether to take the most likely action instead of sampling.
       name: Name of the policy.
     """

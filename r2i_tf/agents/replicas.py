@@ -1,4 +1,4 @@
-"""What the replicas of a train step tell each other.
+"""The exchange between the replicas of a train step.
 
 With one replica, each function returns its argument. Those that exchange
 something must be called by all replicas, within `strategy.run`.

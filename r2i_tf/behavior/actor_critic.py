@@ -20,10 +20,10 @@ from r2i_tf.behavior import returns as returns_lib
 
 
 class Outcome(NamedTuple):
-  """What the world model expects of imagined trajectories, time-major.
+  """Imagined trajectories, time-major, with the expectations of the model.
 
   Attributes:
-    features: float32 [H, N, F], what actor and critic see of s_0 to s_(H-1).
+    features: float32 [H, N, F], s_0 to s_(H-1) as actor and critic see them.
     last_features: float32 [N, F], the same of s_H.
     action: float32 [H, N, A], a_0 to a_(H-1), encoded.
     reward: float32 [H, N], r_1 to r_H.
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 class Losses(NamedTuple):
-  """Two losses for two optimisers, and what else a train step keeps."""
+  """Two losses for two optimisers, the new percentiles, and scalars."""
 
   actor: tf.Tensor
   critic: tf.Tensor
@@ -92,12 +92,12 @@ class ActorCritic(tf.Module):
 
   @property
   def actor_variables(self) -> tuple[tf.Variable, ...]:
-    """What the actor's optimiser updates."""
+    """The variables of the actor's optimiser."""
     return tuple(self.actor.trainable_variables)
 
   @property
   def critic_variables(self) -> tuple[tf.Variable, ...]:
-    """What the critic's optimiser updates."""
+    """The variables of the critic's optimiser."""
     return tuple(self._critic.trainable_variables)
 
   def _critic_pairs(self) -> list[tuple[tf.Variable, tf.Variable]]:

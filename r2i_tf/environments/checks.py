@@ -27,7 +27,7 @@ class CheckedEnvironment(wrappers.Wrapper):
 
     Args:
       environment: The environment.
-      name: What to call it in an error.
+      name: Its name in an error.
     """
     super().__init__(environment)
     self._name = name
@@ -120,7 +120,7 @@ def check_alike(name: str, all_specs: Sequence[Any]) -> None:
   """Checks that the environments of a batch have the same specs.
 
   Args:
-    name: What to call their task in an error.
+    name: The name of their task in an error.
     all_specs: The specs of each environment.
 
   Raises:

@@ -1,4 +1,4 @@
-"""What a training run says at its end: what came of it and what to do now."""
+"""The last words of a training run: its outcome, and the next commands."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ def report(summary: 'run.Summary') -> str:
   """Returns the lines, with commands that can be pasted into a shell.
 
   Args:
-    summary: What came of the run.
+    summary: The outcome of the run.
   """
   mean = summary.mean_return
   lines = [

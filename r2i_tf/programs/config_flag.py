@@ -41,7 +41,7 @@ def define(
     required: Whether a command line without it is refused.
 
   Returns:
-    What holds the `ConfigDict`; None without `--config`.
+    The holder of the `ConfigDict`, which is None without `--config`.
   """
   _take_any_literal()
   holder = config_flags.DEFINE_config_file(

@@ -1,4 +1,4 @@
-"""The world model: what the agent knows of its environment."""
+"""The world model: all that the agent knows of its environment."""
 
 from r2i_tf.world_model.features import Features
 from r2i_tf.world_model.structures import Carry

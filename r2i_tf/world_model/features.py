@@ -1,4 +1,4 @@
-"""What each network sees of a state: the one definition.
+"""The part of a state that each network sees: the one definition.
 
 The parts of a state laid end to end, in the order of `State`,
 
@@ -45,7 +45,7 @@ class Features:
     return sum(self.sizes[self.first : self.last + 1])
 
   def of(self, state: structures.State) -> tf.Tensor:
-    """Returns what is seen of a state: float32 [..., F].
+    """Returns the part of a state that is seen: float32 [..., F].
 
     Args:
       state: With any batch axes.
@@ -53,11 +53,11 @@ class Features:
     return tf.concat(state[self.first : self.last + 1], -1)
 
   def within(self, wider: 'Features', values: tf.Tensor) -> tf.Tensor:
-    """Returns what is seen, [..., F], as a slice of what `wider` sees.
+    """Returns the seen part, [..., F], as a slice of a wider one.
 
     Args:
-      wider: Of the same states; it sees all that is seen here.
-      values: What it sees, float32 [..., its own size].
+      wider: A stretch that contains this one.
+      values: Its part of the same states, float32 [..., its own size].
     """
     if (self.first, self.last) == (wider.first, wider.last):
       return values
@@ -71,7 +71,7 @@ class Features:
 
 
 def of_heads(sizes: tuple[int, ...]) -> Features:
-  """Returns what decoder and heads see: (h, z).
+  """Returns the stretch of decoder and heads: (h, z).
 
   Args:
     sizes: Of the parts of a state, in its order.
@@ -82,10 +82,10 @@ def of_heads(sizes: tuple[int, ...]) -> Features:
 def of_policy(
     sizes: tuple[int, ...], policy_input: agent_config.PolicyInput
 ) -> Features:
-  """Returns what actor and critic see.
+  """Returns the stretch of actor and critic.
 
   Args:
     sizes: Of the parts of a state, in its order.
-    policy_input: What they see beside the latent.
+    policy_input: The parts that they see beside the latent.
   """
   return Features(sizes, *_POLICIES[policy_input])

@@ -1,4 +1,4 @@
-"""What the world model predicts of a step beside the observation.
+"""The predictions of the world model beside the observation.
 
 A head is one entry in `create`: a network on (h_t, z_t), the distribution that
 its outputs stand for, the target, the steps at which that is known, and the

@@ -1,4 +1,4 @@
-"""What goes into the world model, through it, and out of it."""
+"""The values that go into the world model, through it, and out of it."""
 
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Experience(NamedTuple):
 
 
 class Carry(NamedTuple):
-  """What goes from step to step, [...] standing for the batch axes.
+  """The values that go from step to step; [...] stands for the batch axes.
 
   Attributes:
     memory: m_t of the sequence model, a nest of its own, leaves [..., any].
@@ -42,12 +42,12 @@ class Carry(NamedTuple):
 
 
 class State(NamedTuple):
-  """What networks may see of a step; `features` says which sees what.
+  """The part of a step that networks may see; `features` has each one's share.
 
   Attributes:
     output: h_t, float32 [..., D].
     latent: z_t, float32 [..., G * K], as it is carried.
-    hidden: x_t, float32 [..., S], what is seen of the memory.
+    hidden: x_t, float32 [..., S], the visible part of the memory.
   """
 
   output: tf.Tensor
@@ -62,7 +62,7 @@ class Imagined(NamedTuple):
   used as one array, without a slice of the largest array of a train step.
 
   Attributes:
-    features: float32 [H, N, F], what the policy saw of s_0 to s_(H-1).
+    features: float32 [H, N, F], of s_0 to s_(H-1), as the policy saw them.
     last_features: float32 [N, F], the same of s_H.
     action: float32 [H, N, A], a_0 to a_(H-1), encoded.
     reward: float32 [H, N], the mean of p(r_t | s_t) for s_1 to s_H.

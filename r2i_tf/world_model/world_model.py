@@ -29,11 +29,11 @@ from r2i_tf.world_model import structures
 
 
 class Observed(NamedTuple):
-  """What the model makes of a batch of sequences, all [B, T].
+  """The model's view of a batch of sequences, all [B, T].
 
   Attributes:
-    state: What networks may see of each step.
-    carry: What goes on from each step.
+    state: The part of each step that networks may see.
+    carry: The part that goes on to the next step.
     posterior: q(z_t | o_t).
     prior: p(z_t | h_t).
   """
@@ -49,7 +49,7 @@ class WorldModel(tf.Module):
 
   Attributes:
     action_size: A.
-    features: What decoder and heads see of a state.
+    features: The part of a state that decoder and heads see.
     carry_spec: A `Carry` of `tf.TensorSpec`, without batch axes.
   """
 
@@ -131,7 +131,7 @@ class WorldModel(tf.Module):
   def policy_features(
       self, policy_input: agent_config.PolicyInput
   ) -> features_lib.Features:
-    """Returns what a policy sees of a state.
+    """Returns the part of a state that a policy sees.
 
     Args:
       policy_input: The parts beside the latent.
@@ -186,7 +186,7 @@ class WorldModel(tf.Module):
   # One step -----------------------------------------------------------------
 
   def initial(self, batch_size: Any) -> structures.Carry:
-    """Returns what is carried into the first step of an episode, [B, ...].
+    """Returns the carry into the first step of an episode, [B, ...].
 
     Args:
       batch_size: B, an int or an int32 scalar.
@@ -214,7 +214,7 @@ class WorldModel(tf.Module):
       seed: A stateless seed, int32 [2], or None.
 
     Returns:
-      s_t, with the latent drawn from the posterior, and what goes on from it.
+      s_t, with the latent drawn from the posterior, and its carry.
     """
     inputs = _mask_first(tf.concat([carry.latent, action], -1), is_first)
     output, memory = self._sequence_model.step(inputs, carry.memory, is_first)
@@ -235,11 +235,11 @@ class WorldModel(tf.Module):
       carry: From step t - 1, batch [N].
       action: float32 [N, A], a_(t-1), encoded.
       seed: A stateless seed, int32 [2], or None.
-      prepared: What the sequence model prepared for a loop of steps, if it is
-        one.
+      prepared: The result of the sequence model's `prepare`, in a loop of
+        steps; else None.
 
     Returns:
-      s_t, and what goes on from it.
+      s_t and its carry.
     """
     inputs = tf.concat([carry.latent, action], -1)
     is_first = tf.zeros(tf.shape(inputs)[:1], tf.bool)
@@ -294,8 +294,7 @@ class WorldModel(tf.Module):
       weights: None, or float32, scalar or [B], on each sequence's loss.
 
     Returns:
-      The scalar loss, what the model made of the sequences, and scalars to
-      report.
+      The scalar loss, the model's view of the sequences, and scalars to report.
     """
     config = self._config
     experience = _blank_masked(experience)
@@ -354,15 +353,16 @@ class WorldModel(tf.Module):
 
     Args:
       output: float32 [N, D], h of the start s_0.
-      carry: What goes on from s_0, batch [N].
+      carry: From s_0, batch [N].
       policy: (features, stateless seed) -> encoded action: float32 [N, F] and
         int32 [2] to float32 [N, A].
-      policy_features: What the policy sees of a state.
+      policy_features: The part of a state that the policy sees.
       horizon: H, the number of steps.
       seed: A stateless seed, int32 [2].
 
     Returns:
-      What the policy saw and did, and what the model expects to come of it.
+      The features and actions of the policy, and the outcomes that the model
+      expects.
     """
     prepared = self._sequence_model.prepare()
     fold_in = tf.random.experimental.stateless_fold_in
@@ -403,7 +403,7 @@ class WorldModel(tf.Module):
     last = seen.of(self._state(output, carry))
 
     def arriving(head: heads.PredictionHead) -> tf.Tensor:
-      """Returns what a head expects with s_1 to s_H, [H, N]."""
+      """Returns the expectations of a head for s_1 to s_H, [H, N]."""
       rest = head(self.features.within(seen, values)).mean()[1:]
       end = head(self.features.within(seen, last)).mean()
       return tf.concat([rest, end[tf.newaxis]], 0)

@@ -1,4 +1,4 @@
-"""What a sequence model is: the memory that goes from step to step.
+"""The interface of a sequence model: the memory that goes from step to step.
 
   h_t, m_t = f(m_(t-1), z_(t-1), a_(t-1))
 
