@@ -4,7 +4,8 @@ Every layer is a Keras layer; parameters are float32, products are done in the
 layer's compute dtype, and what leaves a network is float32.
 """
 
-from typing import List, Sequence, Union
+from collections.abc import Sequence
+from typing import Union
 
 import tensorflow as tf
 
@@ -24,7 +25,7 @@ def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
   )
 
 
-def normalized_activation(dtype: DType) -> List[tf.keras.layers.Layer]:
+def normalized_activation(dtype: DType) -> list[tf.keras.layers.Layer]:
   """LayerNorm over the last axis, then SiLU."""
   return [
       tf.keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, dtype=dtype),
