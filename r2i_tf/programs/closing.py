@@ -37,7 +37,7 @@ def report(summary: 'run.Summary') -> str:
     lines.append(f'policy:         {summary.policy}')
   if summary.plot is not None:
     lines.append(f'learning curve: {summary.plot}')
-  python = shlex.quote(as_typed(pathlib.Path(sys.executable)))
+  python = shlex.quote(_as_typed(pathlib.Path(sys.executable)))
   tensorboard = shlex.quote(str(summary.workdir / 'tensorboard'))
   lines.append(
       f'TensorBoard:    {python} -m tensorboard.main --logdir={tensorboard}'
@@ -62,11 +62,11 @@ def report(summary: 'run.Summary') -> str:
 def _command(program: pathlib.Path) -> list[str]:
   """Returns how a program is started: launch/train.py, or bin/r2i-train."""
   if program.suffix == '.py':
-    return [as_typed(pathlib.Path(sys.executable)), str(program)]
-  return [as_typed(program)]
+    return [_as_typed(pathlib.Path(sys.executable)), str(program)]
+  return [_as_typed(program)]
 
 
-def as_typed(executable: pathlib.Path) -> str:
+def _as_typed(executable: pathlib.Path) -> str:
   """Returns an executable as one would type it here.
 
   Args:

@@ -107,6 +107,6 @@ def _show_in_help(main: Callable[[Sequence[str]], None]) -> None:
   script, module = sys.modules['__main__'], sys.modules[main.__module__]
   script.__doc__ = script.__doc__ or module.__doc__
   for name, defined in list(flags.FLAGS.flags_by_module_dict().items()):
-    if name.startswith(f'{errors.__package__}.'):
+    if name.startswith('r2i_tf.'):
       for flag in defined:
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)

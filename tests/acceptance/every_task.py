@@ -15,7 +15,6 @@ import time
 from absl import flags
 import numpy as np
 
-from r2i_tf.agents import spec_checks
 from r2i_tf.programs import command_line
 
 _MATCH = flags.DEFINE_string('match', '', 'Only tasks that hold this.')
@@ -48,6 +47,8 @@ def main(_) -> None:
 
 
 def _run(environments, task, options) -> None:
+  from r2i_tf.agents import spec_checks
+
   environment = environments.load(task, 0, options)
   spec_checks.check_specs(
       environment.time_step_spec(), environment.action_spec()
