@@ -128,8 +128,9 @@ def load_batch(
   return environments.load_batch(TMaze, seed, count, pool=pool)
 
 
-def main(_: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> None:
   """Trains until the agent takes the right turn, or for so many steps."""
+  del argv
   config = dataclasses.replace(
       run_config.RunConfig.preset('bsuite', 'debug'),  # A model for two cores.
       task='t_maze',
@@ -141,11 +142,13 @@ def main(_: Sequence[str]) -> None:
       training.R2I_PARTS, load=load, load_batch=load_batch
   )
   summary = training.train(config, _WORKDIR.value, parts)
-  print(f'ended after {summary.environment_steps:,} steps:')
-  print(summary.stopped.value)
-  print(f'mean return of the last episodes: {summary.mean_return:.2f}')
-  print(f'of the exported greedy policy: {summary.evaluation.mean:.2f}')
-  print(f'the learning curve is {summary.plot}')
+  print(f'The run ended after {summary.environment_steps:,} steps:')
+  print(f'{summary.stopped.value}.')
+  if summary.evaluation is not None:  # None where it was interrupted.
+    print(
+        f'The mean return of the greedy policy: {summary.evaluation.mean:.2f}'
+    )
+  print(f'The learning curve: {summary.plot}')
 
 
 if __name__ == '__main__':

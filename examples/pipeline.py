@@ -41,8 +41,9 @@ COPIES = 8  # Environments that step together.
 BATCH_SIZE, LENGTH = 32, 64  # Sequences in a batch, and steps in each.
 
 
-def main(_: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> None:
   """Collects and trains in turn, and saves the policy."""
+  del argv
   tf.keras.utils.set_random_seed(0)
   environment = tf_py_environment.TFPyEnvironment(
       environments.load_batch(TASK, seed=0, count=COPIES)

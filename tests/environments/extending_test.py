@@ -54,7 +54,7 @@ def test_documented_suite_needs_its_file_an_entry_and_a_field(catch):
     [
         ('catch/20x9', None, "mean 'catch/20x10'"),
         ('catsh/20x10', None, "mean 'catch'"),
-        ('catch/20x10', {'repeat': 2}, "mean 'action_repeat'"),
+        ('catch/20x10', {'repeat': 2}, "mean 'catch.action_repeat'"),
         ('catch/20x10', {'action_repeat': 0}, 'catch.action_repeat is 0'),
     ],
 )

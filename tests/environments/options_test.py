@@ -44,7 +44,7 @@ def test_defaults_are_the_papers():
 @pytest.mark.parametrize(
     'suite,given,words',
     [
-        ('atari', {'repeat': 2}, ["'atari.repeat'", "'action_repeat'"]),
+        ('atari', {'repeat': 2}, ["'atari.repeat'", "'atari.action_repeat'"]),
         ('atari', {'grayscale': 1}, ["'atari.grayscale' is 1", 'a bool']),
         ('atari', environments.DmcOptions(), ['AtariOptions']),
         ('atari', 3, ['AtariOptions', 'found 3']),
