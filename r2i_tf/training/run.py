@@ -96,7 +96,8 @@ def train(
   with contextlib.ExitStack() as stack:
     interrupted = stack.enter_context(interruption.Interruption())
     run = _Run(config, paths, parts, interrupted, stack)
-    return run.finish(run.loop())
+    summary = run.finish(run.loop())
+  return summary
 
 
 class _Run:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import math
 import pathlib
-from typing import Any, Dict, List
+from typing import Any
 
 from absl import flags
 
@@ -41,13 +41,13 @@ def main(_: Any) -> None:
   tables.insert(_DOCS / 'environments.md', 'popgym_families', _table(rows))
 
 
-def easy_tasks() -> List[str]:
+def easy_tasks() -> list[str]:
   """Returns one task of each family."""
   tasks = suites.list_tasks()
   return [t for t in tasks if t.startswith('popgym/') and t.endswith('Easy')]
 
 
-def train(task: str) -> Dict[str, Any]:
+def train(task: str) -> dict[str, Any]:
   """Collects from a task, takes train steps, and returns what to tell.
 
   Args:
@@ -111,7 +111,7 @@ def _describe(spec: Any) -> str:
   return f'{spec.dtype} {list(spec.shape)}'
 
 
-def _table(rows: List[Dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]]) -> str:
   lines = ['| task | observation | actions | loss |', '|---|---|---|---:|']
   for row in rows:
     lines.append(
