@@ -9,12 +9,19 @@ import typing
 from r2i_tf import lazy
 
 if typing.TYPE_CHECKING:
+  from r2i_tf.training.parts import R2I_PARTS
   from r2i_tf.training.parts import RunParts
   from r2i_tf.training.run import Summary
   from r2i_tf.training.run import train
 
-__all__ = ['RunParts', 'Summary', 'train']
+__all__ = ['R2I_PARTS', 'RunParts', 'Summary', 'train']
 
 __getattr__ = lazy.attributes(
-    __name__, {'RunParts': 'parts', 'Summary': 'run', 'train': 'run'}
+    __name__,
+    {
+        'R2I_PARTS': 'parts',
+        'RunParts': 'parts',
+        'Summary': 'run',
+        'train': 'run',
+    },
 )
