@@ -23,6 +23,7 @@ from r2i_tf import networks
 from r2i_tf.world_model import features as features_lib
 from r2i_tf.world_model import heads
 from r2i_tf.world_model import layout as layout_lib
+from r2i_tf.world_model import masking
 from r2i_tf.world_model import observations
 from r2i_tf.world_model import sequence_models
 from r2i_tf.world_model import structures
@@ -297,7 +298,7 @@ class WorldModel(tf.Module):
       The scalar loss, the model's view of the sequences, and scalars to report.
     """
     config = self._config
-    experience = _blank_masked(experience)
+    experience = masking.blanked(experience)
     observed = self.observe(experience, seed)
     posterior, prior = observed.posterior, observed.prior
     features = self.features.of(observed.state)
@@ -329,13 +330,15 @@ class WorldModel(tf.Module):
       weights = tf.reshape(tf.cast(weights, tf.float32), [-1, 1])
     total, metrics = 0.0, {}
     for name, (loss, mask, scale) in losses.items():
-      mean = masked_mean(loss, mask, weights)
+      mean = masking.masked_mean(loss, mask, weights)
       metrics[f'world_model/{name}_loss'] = mean
       total += scale * mean
     metrics['world_model/loss'] = total
-    metrics['world_model/kl'] = masked_mean(dynamics, valid)
-    metrics['world_model/prior_entropy'] = masked_mean(prior.entropy(), valid)
-    metrics['world_model/posterior_entropy'] = masked_mean(
+    metrics['world_model/kl'] = masking.masked_mean(dynamics, valid)
+    metrics['world_model/prior_entropy'] = masking.masked_mean(
+        prior.entropy(), valid
+    )
+    metrics['world_model/posterior_entropy'] = masking.masked_mean(
         posterior.entropy(), valid
     )
     return total, observed, metrics
@@ -415,44 +418,6 @@ class WorldModel(tf.Module):
         reward=arriving(self._heads['reward']),
         continuation=arriving(self._heads['continuation']),
     )
-
-
-def masked_mean(
-    x: tf.Tensor, mask: tf.Tensor, weights: Optional[tf.Tensor] = None
-) -> tf.Tensor:
-  """Returns the mean of `x` where `mask` holds, each term times its weight.
-
-  Args:
-    x: float32 [B, T]. Masked terms may be anything, infinities included.
-    mask: bool [B, T].
-    weights: float32, broadcast to [B, T]; None for 1.
-  """
-  counted = tf.cast(mask, tf.float32)
-  weighted = counted if weights is None else counted * weights
-  x = tf.where(mask, x, tf.zeros_like(x))
-  return tf.reduce_sum(x * weighted) / tf.maximum(tf.reduce_sum(counted), 1.0)
-
-
-def _blank_masked(experience: structures.Experience) -> structures.Experience:
-  """Returns the experience with zeros where masked steps hold numbers.
-
-  Masking the losses alone is not enough: a NaN would pass it in the gradient,
-  as 0 * NaN.
-  """
-  valid = experience.is_valid
-  known = valid & experience.outcome_known
-
-  def blank(x: tf.Tensor) -> tf.Tensor:
-    if not x.dtype.is_floating:
-      return x
-    keep = valid[(...,) + (tf.newaxis,) * (x.shape.rank - 2)]
-    return tf.where(keep, x, tf.zeros_like(x))
-
-  return experience._replace(
-      observation=tf.nest.map_structure(blank, experience.observation),
-      previous_action=blank(experience.previous_action),
-      reward=tf.where(known, experience.reward, 0.0),
-  )
 
 
 def _mask_first(x: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:
