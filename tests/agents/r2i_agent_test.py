@@ -321,7 +321,7 @@ def test_starts_per_sequence(agent):
         (
             small.VECTOR,
             {'move': small.DISCRETE, 'turn': small.DISCRETE},
-            r"action of the environment is nested \(action\['move'\]",
+            r"action of the environment is nested \(action 'move', action 'turn'\)",
         ),
         (small.VECTOR, tf.TensorSpec([2], tf.float32), 'without bounds'),
         (
