@@ -1,7 +1,5 @@
 """Tests of r2i_tf.agents.r2i_agent: one train step, and what it promises."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -321,7 +319,7 @@ def test_starts_per_sequence(agent):
         (
             small.VECTOR,
             {'move': small.DISCRETE, 'turn': small.DISCRETE},
-            r"action of the environment is nested \(action 'move', action 'turn'\)",
+            r"is nested \(action 'move', action 'turn'\)",
         ),
         (small.VECTOR, tf.TensorSpec([2], tf.float32), 'without bounds'),
         (

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_agents.train import learner as learner_lib
 
 from r2i_tf import networks
-from r2i_tf.agents import r2i_agent
+from r2i_tf.agents import replicas
 from r2i_tf.world_model import WorldModel
 from tests.agents import small
 
@@ -71,7 +71,7 @@ def main(folder):
     def on_replica():
       index = tf.distribute.get_replica_context().replica_id_in_sync_group
       numbers = tf.range(3.0) + 3 * tf.cast(index, tf.float32)
-      return r2i_agent._gather(numbers), r2i_agent._gather(numbers > 1)
+      return replicas.gather(numbers), replicas.gather(numbers > 1)
 
     return strategy.run(on_replica)
 

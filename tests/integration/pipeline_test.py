@@ -1,7 +1,5 @@
 """The agent in pipelines of TF-Agents' own classes, without an adapter."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
