@@ -1,7 +1,7 @@
 # Everything from a fresh machine with make and Python 3.9, 3.10 or 3.11:
 #   make train    trains the quick-start agent into $(WORKDIR)
-#   make test     checks the style, then runs the tests
-#   make lint     checks the style;  make format  applies it
+#   make test     checks style and types, then runs the tests
+#   make lint     checks style and types;  make format  applies the style
 #   make clean    removes what the other targets created, runs excepted
 #
 # Settings, as in `make train PYTHON=/opt/python3.10/bin/python3`:
@@ -15,7 +15,8 @@ EXTRAS ?= cpu,reverb,suites,dev
 VENV := .venv
 INSTALLED := $(VENV)/.installed-$(EXTRAS)
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.11 python3.10 python3.9 python3)
-SOURCES = $(wildcard r2i_tf launch configs tests benchmarks setup.py)
+SOURCES = $(wildcard r2i_tf launch configs tests benchmarks experiments \
+  examples setup.py)
 # A candidate is run, not just looked up: there are launchers, such as pyenv's,
 # that exist for versions that do not. Debian packs venv and ensurepip apart.
 SUITABLE := import sys, venv, ensurepip; \
@@ -25,8 +26,7 @@ SUITABLE := import sys, venv, ensurepip; \
 .DELETE_ON_ERROR:
 
 train: $(INSTALLED)
-	$(VENV)/bin/python launch/train.py --config=configs/quickstart.py \
-	  --workdir="$(WORKDIR)"
+	$(VENV)/bin/r2i-train --config=quickstart --workdir="$(WORKDIR)"
 
 test: lint
 	$(VENV)/bin/python -m pytest -n 2 tests
@@ -35,6 +35,7 @@ lint: $(INSTALLED)
 	$(VENV)/bin/python -m pyink --check $(SOURCES) || \
 	  { echo 'The files above are not formatted: run `make format`.'; exit 1; }
 	$(VENV)/bin/python -m ruff check $(SOURCES)
+	$(VENV)/bin/python -m mypy
 
 format: $(INSTALLED)
 	$(VENV)/bin/python -m ruff check --fix-only --quiet $(SOURCES)
@@ -42,7 +43,7 @@ format: $(INSTALLED)
 
 # The stamp goes first and comes back last, so that an install which was
 # interrupted is taken up again.
-$(INSTALLED): setup.py constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt
 	@for stamp in $(VENV)/.installed-*; do \
 	  case "$$stamp,$(EXTRAS)" in *cpu*,gpu,* | *gpu*,cpu,*) \
 	    echo "$(VENV) was made with EXTRAS=$${stamp##*.installed-}, and" \
@@ -69,11 +70,13 @@ $(INSTALLED): setup.py constraints.txt
 	  "$$python" -m venv --clear $(VENV) || exit 1; \
 	fi
 	@echo 'Installing; this takes a minute or two.'
+	@# An older pip installs no pyproject.toml in place.
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  'pip>=22.3'
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache
-	find r2i_tf launch configs tests benchmarks -name __pycache__ -prune \
-	  -exec rm -rf {} + 2>/dev/null || true
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache .mypy_cache
+	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -8,17 +8,19 @@ environment. At batch 1 also the exported SavedModel.
   python -m benchmarks.acting --configs=quickstart --batch_sizes=1,8
 """
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import tempfile
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
 _CONFIGS = flags.DEFINE_list(
-    'configs', ['quickstart', 'bsuite'], 'Files of configs/, without ending.'
+    'configs', ['quickstart', 'bsuite'], 'Names of recipes.'
 )
 _BATCH_SIZES = flags.DEFINE_list(
     'batch_sizes', ['1', '4', '16', '64', '256'], 'Environments acted in.'
@@ -31,19 +33,23 @@ _IN_PROCESS = 'tf.function'
 def main(_) -> None:
   """Runs what the flags ask for."""
   from benchmarks import agents
+  from r2i_tf import run_config
 
   names, batch_sizes = _CONFIGS.value, report.numbers(_BATCH_SIZES)
   seconds = report.SECONDS.value
   if report.QUICK.value:
     names, batch_sizes, seconds = ['quickstart'], [1, 4], 0.5
-  settings = {name: agents.run_setting(agents.load_run(name)) for name in names}
+  settings = {
+      name: agents.run_setting(run_config.RunConfig.preset(name))
+      for name in names
+  }
   record = measure(settings, batch_sizes, seconds)
   report.finish('acting', record, tables(record), lambda it: plot(record, it))
 
 
 def measure(
     settings: Mapping[str, Any], batch_sizes: Sequence[int], seconds: float
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
   """Measures the policy of every setting at every batch size.
 
   Args:
@@ -129,7 +135,7 @@ def _actors(setting, batch_sizes: Sequence[int], directory: str):
   return actors
 
 
-def tables(record: Dict[str, Any]) -> Dict[str, str]:
+def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the table, by the name of its place."""
   columns = {
       'config': lambda row: row['config'],
@@ -145,7 +151,7 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
   return {'acting': f'{report.machine_line(record["machine"])}\n\n{table}'}
 
 
-def plot(record: Dict[str, Any], picture) -> None:
+def plot(record: dict[str, Any], picture) -> None:
   """Draws steps a second, and the time of a call, against the batch size."""
   speed, call = picture.subplots(1, 2)
   for index, name in enumerate(_names(record['rows'])):
@@ -172,9 +178,9 @@ def plot(record: Dict[str, Any], picture) -> None:
   call.legend()
 
 
-def _names(rows: Sequence[Mapping[str, Any]]) -> List[str]:
+def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   return list(dict.fromkeys(row['config'] for row in rows))
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

@@ -1,9 +1,7 @@
 """Agents to be timed, and random data that fits them."""
 
 import dataclasses
-import pathlib
-import runpy
-from typing import Any, Tuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +12,9 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import config as agent_config
 from r2i_tf import environments
-from r2i_tf import schema
+from r2i_tf import run_config
 from r2i_tf.agents import R2IAgent
-from r2i_tf.training import errors
-from r2i_tf.training import run_config
 
-_CONFIGS = pathlib.Path(__file__).resolve().parent.parent / 'configs'
 _EPISODE = 100  # Steps of an episode in `trajectories`.
 
 
@@ -70,26 +65,6 @@ def run_setting(config: run_config.RunConfig) -> Setting:
   )
 
 
-def load_run(name: str, *variant: str) -> run_config.RunConfig:
-  """Returns the run that a file of configs/ describes.
-
-  Args:
-    name: Without folder and ending.
-    *variant: One of the file's variants, such as 'debug'; none for its own.
-
-  Raises:
-    errors.RunError: There is no such file.
-  """
-  path = _CONFIGS / f'{name}.py'
-  if not path.is_file():
-    known = sorted(file.stem for file in _CONFIGS.glob('*.py'))
-    raise errors.RunError(
-        f'configs/ has no {name!r}; it has {", ".join(known)}.'
-    )
-  mapping = runpy.run_path(str(path))['get_config'](*variant).to_dict()
-  return schema.from_mapping(run_config.RunConfig, mapping)
-
-
 def build(setting: Setting) -> R2IAgent:
   """Returns a new agent."""
   return R2IAgent(
@@ -130,7 +105,7 @@ def time_steps(setting: Setting, batch_size: int) -> ts.TimeStep:
   return drawn._replace(step_type=tf.fill([batch_size], ts.StepType.MID))
 
 
-def sample(spec: Any, outer: Tuple[int, ...]) -> Any:
+def sample(spec: Any, outer: tuple[int, ...]) -> Any:
   """Returns random values of a nest of specs, small where it sets no bounds."""
 
   def bounded(leaf):
@@ -152,7 +127,7 @@ def plain_config(
     state_layers: int = 3,
     horizon: int = 15,
 ) -> agent_config.R2IConfig:
-  """Returns the paper's defaults but for the sizes.
+  """Returns the paper's defaults but for the sizes, in float32.
 
   Args:
     units: Of every layer, h_t among them.
@@ -167,8 +142,9 @@ def plain_config(
           sequence_model=agent_config.SequenceModelConfig(
               output_size=units,
               width=units,
-              state_size=state_size,
-              layers=state_layers,
+              s3m=agent_config.S3MConfig(
+                  state_size=state_size, layers=state_layers
+              ),
           ),
           latent=agent_config.LatentConfig(groups=8, classes=8),
           encoder=mlp,
@@ -179,6 +155,7 @@ def plain_config(
       behavior=agent_config.BehaviorConfig(
           actor=mlp, critic=mlp, horizon=horizon
       ),
+      precision=agent_config.Precision.FLOAT32,
   )
 
 

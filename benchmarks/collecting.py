@@ -1,7 +1,7 @@
 """How fast is experience collected in each domain, in one process and a pool?
 
-The environments of each file of configs/ step with random actions, which is
-what the environments alone cost, and under the collect policy of the file's
+The environments of each domain's recipe step with random actions, which is what
+the environments alone cost, and under the collect policy of the recipe's
 agent, as a driver steps them but without a replay:
 
   python -m benchmarks.collecting
@@ -11,23 +11,25 @@ A step is one decision of the agent: four frames of Atari, two control steps of
 the control suite.
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 import time
-from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
+from typing import Any, Callable
 
 from absl import flags
 import numpy as np
 
-from benchmarks import every_domain
 from benchmarks import report
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
+from tests.acceptance import every_domain
 
 _ENVIRONMENTS = flags.DEFINE_integer(
     'environments', 4, 'How many step together.', lower_bound=1
 )
 
 _TURN = 0.3  # Seconds.
-_Way = Tuple[str, str]
+_Way = tuple[str, str]
 # What is compared, as the columns of the table say it.
 _WAYS = {
     ('random', 'process'): 'random, one process',
@@ -39,13 +41,13 @@ _WAYS = {
 
 def main(_) -> None:
   """Measures the domains that the flags ask for."""
-  from benchmarks import agents
+  from r2i_tf import run_config
 
-  variant = ['debug'] if report.QUICK.value else []
+  variant = 'debug' if report.QUICK.value else ''
   seconds = 0.5 if report.QUICK.value else report.SECONDS.value
   rows = []
   for domain in every_domain.DOMAIN.value:
-    run = agents.load_run(domain, *variant)
+    run = run_config.RunConfig.preset(domain, variant)
     rows.append(
         {'domain': domain, **measure(run, _ENVIRONMENTS.value, seconds)}
     )
@@ -58,7 +60,7 @@ def main(_) -> None:
   report.finish('collecting', record, tables(record))
 
 
-def measure(run: Any, count: int, seconds: float) -> Dict[str, Any]:
+def measure(run: Any, count: int, seconds: float) -> dict[str, Any]:
   """Measures one domain.
 
   Args:
@@ -95,7 +97,7 @@ def measure(run: Any, count: int, seconds: float) -> Dict[str, Any]:
 
 def _calls_per_second(
     functions: Mapping[_Way, Callable[[], Any]], seconds: float
-) -> Dict[_Way, float]:
+) -> dict[_Way, float]:
   """Times functions in turn, many calls each turn.
 
   Their mean is taken, because the slow reset of an episode belongs to its
@@ -162,7 +164,7 @@ def _acting(environment: Any, policy: Any) -> Callable[[], Any]:
   return step
 
 
-def row_line(row: Dict[str, Any]) -> str:
+def row_line(row: dict[str, Any]) -> str:
   """Returns what is printed of a domain as soon as it is measured."""
   speeds = ', '.join(
       f'{name}: {row[action][place]:,.0f}'
@@ -171,7 +173,7 @@ def row_line(row: Dict[str, Any]) -> str:
   return f'{row["domain"]}, {row["task"]}, steps/s: {speeds}'
 
 
-def tables(record: Dict[str, Any]) -> Dict[str, str]:
+def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the table, by the name of its place."""
   header = ['config', 'task', *_WAYS.values(), 'start of the pool (s)']
   rows = [
@@ -192,4 +194,4 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

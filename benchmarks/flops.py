@@ -5,7 +5,7 @@ product: the floor that `benchmarks.train_step` compares with.
 """
 
 import math
-from typing import Any, Dict, List
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
@@ -41,10 +41,10 @@ class _Body:
 
   def __init__(
       self,
-      nodes: List[Any],
-      library: Dict[str, Any],
-      shapes: Dict[str, List[Any]],
-      constants: Dict[str, Any],
+      nodes: list[Any],
+      library: dict[str, Any],
+      shapes: dict[str, list[Any]],
+      constants: dict[str, Any],
   ):
     """Takes the body.
 
@@ -110,7 +110,7 @@ class _Body:
       raise ValueError(f'{node.name} has no constant maximum_iterations.')
     return int(tf.make_ndarray(limit.attr['value'].tensor))
 
-  def _input_shape(self, node, index: int) -> List[int]:
+  def _input_shape(self, node, index: int) -> list[int]:
     """Returns the shape of an input: `node`, `node:0` or `node:output:0`."""
     name, *rest = node.input[index].split(':')
     place = int(rest[-1]) if rest else 0
@@ -123,7 +123,7 @@ class _Body:
     return shape
 
 
-def _shapes(node) -> List[Any]:
+def _shapes(node) -> list[Any]:
   return [
       None
       if shape.unknown_rank

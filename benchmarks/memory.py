@@ -8,6 +8,7 @@ told to before it starts, so `program_bytes` has a process of its own do it:
   python -m benchmarks.memory '[["r2i_tf", [1, 1024, 128]]]'
 """
 
+from collections.abc import Sequence
 import json
 import os
 import pathlib
@@ -15,15 +16,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from typing import Dict, List, Sequence, Tuple
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _ALLOCATION = re.compile(r'^allocation \d+: .*?size (\d+), (.*)$', re.M)
 
-Case = Tuple[str, Tuple[int, int, int]]
+Case = tuple[str, tuple[int, int, int]]
 
 
-def program_bytes(cases: Sequence[Case]) -> Dict[Case, int]:
+def program_bytes(cases: Sequence[Case]) -> dict[Case, int]:
   """Returns the bytes of each contestant at each shape."""
   with tempfile.TemporaryDirectory() as dump:
     xla_flags = f'--xla_dump_to={dump} {os.environ.get("XLA_FLAGS", "")}'
@@ -50,7 +50,7 @@ def assigned_bytes(assignment: str) -> int:
   )
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
   """Compiles the cases of the command line, prints their bytes as JSON."""
   from benchmarks import recurrences
 

@@ -11,7 +11,7 @@ the others pairs of real arrays with time in front.
 """
 
 import functools
-from typing import Any, Callable, Dict, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,7 @@ _RESETS = 4  # In a sequence, on average.
 # Where r2i_tf.ssm has real and imaginary part, counted from the end.
 _PARTS_AXIS = -2
 
-Shape = Tuple[int, int, int]
+Shape = tuple[int, int, int]
 
 
 class Problem(NamedTuple):
@@ -110,7 +110,7 @@ def reference(given: Problem) -> Solution:
   return Solution(states, gradient, adjoint, arrives, at_resets)
 
 
-def contestant(name: str, shape: Shape) -> Tuple[Any, Tuple[Any, ...]]:
+def contestant(name: str, shape: Shape) -> tuple[Any, tuple[Any, ...]]:
   """Returns a contestant's `tf.function` and its arguments.
 
   Its HLO is `function.experimental_get_compiler_ir(*arguments)(
@@ -134,7 +134,7 @@ def solution(name: str, outputs: Any) -> Solution:
   return Solution(*(read(value) for value in outputs))
 
 
-def errors(found: Solution, true: Solution) -> Dict[str, float]:
+def errors(found: Solution, true: Solution) -> dict[str, float]:
   """Returns the greatest relative error of each part.
 
   The error of a channel is relative to that channel's greatest magnitude.

@@ -1,19 +1,21 @@
 """What the timing programs share beside timing: flags, tables, JSON, plots."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import contextlib
 import json
 import os
 import pathlib
 import platform
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Optional
 
 from absl import flags
 from matplotlib import figure
 from matplotlib import ticker
 
 from benchmarks import tables
-from r2i_tf.training import errors
+from r2i_tf import errors
 
 QUICK = flags.DEFINE_bool(
     'quick', False, 'Under a minute: sizes that show only that it works.'
@@ -40,7 +42,7 @@ _SETTINGS = ('XLA_FLAGS', 'TF_CPU_ALLOCATOR_USE_BFC')
 _DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
 
 
-def numbers(flag: flags.FlagHolder) -> List[int]:
+def numbers(flag: flags.FlagHolder) -> list[int]:
   """Returns the positive integers of a list flag.
 
   Args:
@@ -132,7 +134,7 @@ def write_hlo(name: str, program: bytes) -> None:
   print(f'{path}: {len(program):,} bytes', flush=True)
 
 
-def machine() -> Dict[str, Any]:
+def machine() -> dict[str, Any]:
   """Returns what the figures depend on: processor, devices, versions, flags."""
   import tensorflow as tf
 

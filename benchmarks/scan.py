@@ -13,17 +13,18 @@ The second form gives shapes of one's own and leaves out the loop and the series
 of lengths; the third only writes the programs.
 """
 
+from collections.abc import Sequence
 import re
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 from absl import flags
 import numpy as np
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
-from r2i_tf.training import errors
+from r2i_tf import errors
+from r2i_tf.programs import command_line
 
 _SHAPES = flags.DEFINE_list(
     'shapes', ['4x1024x512', '16x256x128', '1x16384x256'], 'BxLxP, a list.'
@@ -47,7 +48,7 @@ _COPY, _CALL = 'copy', 'copy of one number'
 
 def main(_) -> None:
   """Runs what the flags ask for."""
-  from r2i_tf.training import quiet
+  from r2i_tf import quiet
 
   shapes = [_parse(text) for text in _SHAPES.value]
   lengths = report.numbers(_SERIES)
@@ -75,7 +76,7 @@ def measure(
     seconds: float,
     compilations: int,
     loop_max_length: int,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
   """Measures every contestant at every shape.
 
   Args:
@@ -103,7 +104,7 @@ def measure(
   return record
 
 
-def _measure_shape(names, shape, seconds, compilations) -> List[Dict[str, Any]]:
+def _measure_shape(names, shape, seconds, compilations) -> list[dict[str, Any]]:
   """Returns the rows of one shape, all but their memory."""
   import tensorflow as tf
 
@@ -176,7 +177,7 @@ def _measure_shape(names, shape, seconds, compilations) -> List[Dict[str, Any]]:
   return rows
 
 
-def tables(record: Dict[str, Any]) -> Dict[str, str]:
+def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the tables, by the name of their place."""
   above = report.machine_line(record['machine'])
   columns = {
@@ -202,7 +203,7 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
   return written
 
 
-def _growth_table(record: Dict[str, Any]) -> str:
+def _growth_table(record: dict[str, Any]) -> str:
   """Returns, along the series, the growth of time over that of length."""
   first = record['series'][0]
   begin, rows = {}, []
@@ -226,7 +227,7 @@ def _growth_table(record: Dict[str, Any]) -> str:
   )
 
 
-def plot(record: Dict[str, Any], picture) -> None:
+def plot(record: dict[str, Any], picture) -> None:
   """Draws the times at the shapes, and along the series of lengths."""
   bars, lines = picture.subplots(1, 2, width_ratios=[1.4, 1])
   series = [tuple(shape) for shape in record['series']]
@@ -258,7 +259,7 @@ def plot(record: Dict[str, Any], picture) -> None:
   lines.legend()
 
 
-def _row(record: Dict[str, Any], name: str, shape: Any) -> Dict[str, Any]:
+def _row(record: dict[str, Any], name: str, shape: Any) -> dict[str, Any]:
   return next(
       row
       for row in record['rows']
@@ -291,4 +292,4 @@ def _text(shape: Any) -> str:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  command_line.run(main)

@@ -4,10 +4,11 @@ A machine that others use too drifts. Things are therefore timed A B C A B C,
 and what is compared is each round's ratio, of which the median is taken.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import statistics
 import time
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Times:
     seconds: Wall time of each run, in order.
   """
 
-  seconds: List[float]
+  seconds: list[float]
 
   @property
   def median(self) -> float:
@@ -30,7 +31,7 @@ class Times:
     pairs = zip(self.seconds, other.seconds)
     return statistics.median(mine / theirs for mine, theirs in pairs)
 
-  def record(self) -> Dict[str, Any]:
+  def record(self) -> dict[str, Any]:
     """Returns what a JSON file says of it, in milliseconds."""
     quartiles = statistics.quantiles(self.seconds, method='inclusive')
     names = ('lower_quartile_ms', 'median_ms', 'upper_quartile_ms')
@@ -44,7 +45,7 @@ def in_turn(
     functions: Mapping[str, Callable[[], Any]],
     seconds: float,
     least: int = 3,
-) -> Dict[str, Times]:
+) -> dict[str, Times]:
   """Times functions in turn, after one run of each that does not count.
 
   Args:
@@ -66,7 +67,7 @@ def in_turn(
   return {name: Times(each) for name, each in times.items()}
 
 
-def timed(function: Callable[[], Any]) -> Tuple[float, Any]:
+def timed(function: Callable[[], Any]) -> tuple[float, Any]:
   """Returns the seconds until a call and its devices were done, its result."""
   import tensorflow as tf
 

@@ -5,7 +5,7 @@ of always the same number of steps: twice the length, half the sequences.
 
   python -m benchmarks.train_step
   python -m benchmarks.train_step --preset=tiny --lengths=64,1024
-  python -m benchmarks.train_step --config=configs/bsuite.py --tokens=16_384 \
+  python -m benchmarks.train_step --config=bsuite --tokens=16_384 \
       --lengths=16384 --gru_max_length=0 --config.agent.precision=mixed_bfloat16
   python -m benchmarks.train_step --hlo=DIRECTORY --hlo_device=tpu
 
@@ -13,18 +13,20 @@ Without --preset and --config: three numbers to see, two actions, 128 units, a
 state of 3 x 64, 8 latents of 8 classes. A config's task says what is seen.
 """
 
+from collections.abc import Sequence
 import dataclasses
-import re
-import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional
 
 from absl import flags
 
 from benchmarks import report
 from benchmarks import timing
-from r2i_tf.training import cli
-from r2i_tf.training import errors
+from r2i_tf import config as agent_config
+from r2i_tf import errors
+from r2i_tf.programs import command_line
+from r2i_tf.programs import config_flag
 
+_CONFIG = config_flag.define(required=False)
 _PRESETS = ('debug', 'tiny', 'small', 'medium', 'large', 'xlarge')
 _PRESET = flags.DEFINE_enum(
     'preset', None, _PRESETS, 'A size, as `R2IConfig.preset` takes it.'
@@ -45,9 +47,8 @@ _PRECISION = flags.DEFINE_enum(
 )
 
 _MATRIX = 2048  # Rows and columns of the product that gauges the machine.
-# Values of `SequenceModelKind`, which is not imported yet: TensorFlow, which
-# comes with it, has to wait for `cli.run`.
-_S3M, _GRU = 's3m', 'gru'
+_S3M = agent_config.SequenceModelKind.S3M.value
+_GRU = agent_config.SequenceModelKind.GRU.value
 
 
 class Case(NamedTuple):
@@ -60,7 +61,7 @@ class Case(NamedTuple):
 
 def main(_) -> None:
   """Runs what the flags ask for."""
-  from r2i_tf.training import quiet
+  from r2i_tf import quiet
 
   lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
   seconds = report.SECONDS.value
@@ -81,7 +82,7 @@ def main(_) -> None:
 
 def cases(
     lengths: Sequence[int], tokens: int, gru_max_length: int
-) -> List[Case]:
+) -> list[Case]:
   """Returns what is timed, S3M before GRU.
 
   Args:
@@ -108,7 +109,7 @@ def cases(
 
 def measure(
     setting: Any, each: Sequence[Case], seconds: float
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
   """Measures the train step in every case.
 
   Args:
@@ -174,7 +175,7 @@ def measure(
   }
 
 
-def tables(record: Dict[str, Any]) -> Dict[str, str]:
+def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the table, by the name of its place."""
   starts = record['starts_per_sequence']
   above = (
@@ -203,7 +204,7 @@ def tables(record: Dict[str, Any]) -> Dict[str, str]:
   return {'train_step': f'{above}\n\n{table}'}
 
 
-def plot(record: Dict[str, Any], picture) -> None:
+def plot(record: dict[str, Any], picture) -> None:
   """Draws the step's time, and that of the first, against the length."""
   steady, first = picture.subplots(1, 2)
   for kind in (_S3M, _GRU):
@@ -230,13 +231,12 @@ def plot(record: Dict[str, Any], picture) -> None:
 def _setting():
   """Returns the setting that --preset or --config names."""
   from benchmarks import agents
-  from r2i_tf import config as agent_config
 
-  config = _config()
+  config = _CONFIG.value
   if config is not None and _PRESET.value:
     raise errors.RunError('--preset and --config exclude each other.')
   if config is not None:
-    return agents.run_setting(cli.run_config(config))
+    return agents.run_setting(config_flag.run_config(config))
   if _PRESET.value:
     preset = agent_config.R2IConfig.preset(_PRESET.value)
     return agents.vector_setting(_PRESET.value, preset)
@@ -245,15 +245,8 @@ def _setting():
   return agents.vector_setting('vector', agents.plain_config())
 
 
-def _config() -> Optional[Any]:
-  """Returns the value of --config; None where it is not given."""
-  return flags.FLAGS['config'].value if 'config' in flags.FLAGS else None
-
-
 def _changed(setting, starts: Optional[int], precision: Optional[str]):
   """Returns the setting with what the flags change."""
-  from r2i_tf import config as agent_config
-
   config = setting.config
   if starts is not None:
     config = dataclasses.replace(
@@ -269,8 +262,6 @@ def _changed(setting, starts: Optional[int], precision: Optional[str]):
 
 
 def _with_kind(setting, kind: str):
-  from r2i_tf import config as agent_config
-
   world_model = setting.config.world_model
   sequence_model = dataclasses.replace(
       world_model.sequence_model, kind=agent_config.SequenceModelKind(kind)
@@ -292,7 +283,4 @@ def _write_hlo(setting, each: Sequence[Case]) -> None:
 
 
 if __name__ == '__main__':
-  # As soon as the flag is defined the launch programs' parser insists on it.
-  if any(re.match(r'--?config([.=]|$)', word) for word in sys.argv[1:]):
-    cli.define_config()
-  cli.run(main)
+  command_line.run(main)

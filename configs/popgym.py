@@ -1,25 +1,14 @@
-"""POPGym with the published hyperparameters (docs/presets.md)."""
+"""POPGym with the published hyperparameters (docs/presets.md).
 
-from r2i_tf.training import presets
+Variants: debug, a run of minutes on two cores; tiny, small, medium, large and
+xlarge, the published run at another model size.
+"""
 
-_PUBLISHED = {
-    'task': 'popgym/RepeatPreviousEasy',
-    'steps': 200_000_000,
-    'parallel_environments': 8,
-    'prefill': 8_192,  # A sequence of 1024 from each environment.
-    'train_ratio': 64.0,
-    'agent.world_model.sequence_model.output_size': 1024,
-    'agent.world_model.sequence_model.width': 512,
-    'agent.world_model.sequence_model.layers': 3,
-    'agent.world_model.cnn_depth': 32,
-    **presets.coders(layers=1, units=512),
-    **presets.heads(layers=2, units=512),
-    'agent.behavior.policy_input': 'hidden',
-}
+import ml_collections
 
-_DEBUG = {'steps': 40_000, **presets.DEBUG_CARDS}
+from r2i_tf import run_config
 
 
-def get_config(variant: str = ''):
-  """Returns the published run, or the variant 'debug'."""
-  return presets.config(variant, _PUBLISHED, _DEBUG)
+def get_config(variant: str = '') -> ml_collections.ConfigDict:
+  """Returns the published run, or a variant of it."""
+  return run_config.recipe('popgym', variant)

@@ -1,24 +1,9 @@
 """Prints the name of every task that can be trained on, one on each line.
 
 python launch/list_tasks.py | grep memory
-
-For each suite that is not installed, a line on standard error says what to
-install.
 """
 
-import sys
-
-from r2i_tf.training import cli
-
-
-def main(_) -> None:
-  """Prints the tasks."""
-  from r2i_tf import environments
-
-  print(*environments.list_tasks(), sep='\n')
-  for sentence in environments.missing_suites():
-    print(sentence, file=sys.stderr)
-
+from r2i_tf.programs import tasks
 
 if __name__ == '__main__':
-  cli.run(main)
+  tasks.main()

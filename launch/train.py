@@ -1,33 +1,9 @@
 """Trains R2I on a task, from the start or from where the run stopped.
 
-python launch/train.py --config=configs/quickstart.py --workdir=runs/first
+python launch/train.py --config=quickstart --workdir=runs/first
 """
 
-from absl import flags
-
-from r2i_tf.training import cli
-
-_CONFIG = cli.define_config()
-_WORKDIR = flags.DEFINE_string(
-    'workdir',
-    None,
-    'Directory of the run; if it holds one, that one goes on.',
-    required=True,
-)
-_TASK = flags.DEFINE_string(
-    'task', None, 'The task, in place of the one that --config names.'
-)
-
-
-def main(_) -> None:
-  """Trains, and says at the end what came of it."""
-  # TensorFlow loads only once the flags are right.
-  from r2i_tf.training import run
-
-  config = cli.run_config(_CONFIG.value, _TASK.value)
-  summary = run.train(config, _WORKDIR.value)
-  print(cli.report(summary))
-
+from r2i_tf.programs import train
 
 if __name__ == '__main__':
-  cli.run(main)
+  train.main()

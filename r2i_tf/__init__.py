@@ -4,24 +4,28 @@ The public names are loaded on first use, so that `import r2i_tf.ssm` stays what
 it is for somebody who wants only the layer.
 """
 
-import importlib
 import typing
+
+from r2i_tf import lazy
+from r2i_tf import quiet
 
 if typing.TYPE_CHECKING:
   from r2i_tf.agents import R2IAgent
   from r2i_tf.agents import R2IPolicy
   from r2i_tf.config import R2IConfig
 
-_MODULE_OF = {
-    'R2IAgent': 'r2i_tf.agents',
-    'R2IPolicy': 'r2i_tf.agents',
-    'R2IConfig': 'r2i_tf.config',
-}
+__version__ = '0.1.0'
 
 __all__ = ['R2IAgent', 'R2IConfig', 'R2IPolicy']
 
+# Before anything here imports TF-Agents, and that Gym.
+quiet.gym_notice()
 
-def __getattr__(name: str):
-  if name not in _MODULE_OF:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  return getattr(importlib.import_module(_MODULE_OF[name]), name)
+__getattr__ = lazy.attributes(
+    __name__,
+    {
+        'R2IAgent': 'agents',
+        'R2IPolicy': 'agents',
+        'R2IConfig': 'config',
+    },
+)

@@ -1,16 +1,18 @@
 """The configuration of the agent: every hyperparameter, with its default.
 
-Frozen dataclasses, checked when they are built. The defaults are those of the
-paper (arXiv 2403.04253, appendix); `configs/` holds what each domain changes.
-How a run is conducted (task, replay, checkpoints) is
-`r2i_tf.training.run_config`.
+Frozen dataclasses, checked when they are built. The defaults are the column
+Default of the paper (arXiv 2403.04253, appendix); `presets` holds what model
+sizes, domains and small machines change. How a run is conducted (task, replay,
+checkpoints) is `run_config`. Nothing here imports TensorFlow.
 """
 
 import dataclasses
 import enum
 import re
-from typing import Any, Dict, Optional
+from typing import Optional
 
+from r2i_tf import errors
+from r2i_tf import presets
 from r2i_tf import schema
 from r2i_tf.ssm import Discretization
 
@@ -23,7 +25,7 @@ class SequenceModelKind(enum.Enum):
 
 
 class PolicyInput(enum.Enum):
-  """What actor and critic see beside the latent z.
+  """The parts of a state that actor and critic see beside the latent z.
 
   The names are those of the paper: the sequence model's output h, its hidden
   state x, or both.
@@ -41,26 +43,60 @@ class Precision(enum.Enum):
   MIXED_BFLOAT16 = 'mixed_bfloat16'
 
 
-def _require_positive(config, prefix: str, *names: str) -> None:
-  for name in names:
-    value = getattr(config, name)
-    schema.require(
-        value > 0, f'{prefix}.{name} is {value}, but it must be positive.'
-    )
-
-
 @dataclasses.dataclass(frozen=True)
 class MLPConfig:
   """A stack of dense layers, each with LayerNorm and SiLU."""
 
-  layers: int = 2
-  units: int = 512
+  layers: int = 5
+  units: int = 1024
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     schema.require(
         self.layers >= 0, f'layers is {self.layers}, but it must be at least 0.'
     )
-    _require_positive(self, 'mlp', 'units')
+    schema.require_positive(self, 'mlp', 'units')
+
+
+@dataclasses.dataclass(frozen=True)
+class S3MConfig:
+  """The stack of state-space layers; only of the kind s3m.
+
+  Attributes:
+    state_size: The size of one layer's complex state (`P`).
+    layers: How many layers are stacked.
+    blocks: How many HiPPO-N blocks initialise one layer's state matrix.
+    discretization: Bilinear or zero-order hold.
+    min_step: The smallest initial step of the discretisation.
+    max_step: The largest initial step.
+    learning_rate: Of the state-space parameters, which have no weight decay.
+    rematerialize: Whether the backward pass computes again what lies between a
+      layer's states and its outputs, which takes less memory.
+  """
+
+  state_size: int = 128
+  layers: int = 4
+  blocks: int = 8
+  discretization: Discretization = Discretization.BILINEAR
+  min_step: float = 0.001
+  max_step: float = 0.1
+  learning_rate: float = 1e-4
+  rematerialize: bool = False
+
+  def __post_init__(self) -> None:
+    schema.require_positive(
+        self, 's3m', 'state_size', 'layers', 'blocks', 'min_step'
+    )
+    schema.require_positive(self, 's3m', 'learning_rate')
+    schema.require(
+        self.state_size % self.blocks == 0,
+        f's3m.state_size is {self.state_size}, which s3m.blocks ='
+        f' {self.blocks} does not divide.',
+    )
+    schema.require(
+        self.min_step <= self.max_step,
+        f's3m.min_step is {self.min_step}, but it must not exceed s3m.max_step'
+        f' = {self.max_step}.',
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,45 +107,19 @@ class SequenceModelConfig:
     kind: S3M, or the GRU of DreamerV3 as a baseline.
     output_size: The size of h_t (`deter`).
     width: The width of the layers between (`H`).
-    state_size: The size of one layer's complex state (`P`).
-    layers: How many layers are stacked.
-    blocks: How many HiPPO-N blocks initialise one layer's state matrix.
-    discretization: Bilinear or zero-order hold.
     learned_initial_state: Whether an episode starts from a learned state
       instead of zeros.
-    min_step: The smallest initial step of the discretisation.
-    max_step: The largest initial step.
-    rematerialize: Whether the backward pass of the S3M computes again what lies
-      between a layer's states and its outputs, which takes less memory.
+    s3m: The fields that only the S3M has.
   """
 
   kind: SequenceModelKind = SequenceModelKind.S3M
-  output_size: int = 512
-  width: int = 512
-  state_size: int = 128
-  layers: int = 3
-  blocks: int = 8
-  discretization: Discretization = Discretization.BILINEAR
+  output_size: int = 4096
+  width: int = 1024
   learned_initial_state: bool = True
-  min_step: float = 0.001
-  max_step: float = 0.1
-  rematerialize: bool = False
+  s3m: S3MConfig = S3MConfig()
 
-  def __post_init__(self):
-    _require_positive(
-        self, 'sequence_model', 'output_size', 'width', 'state_size', 'layers'
-    )
-    _require_positive(self, 'sequence_model', 'blocks', 'min_step')
-    schema.require(
-        self.state_size % self.blocks == 0,
-        f'sequence_model.state_size is {self.state_size}, which'
-        f' sequence_model.blocks = {self.blocks} does not divide.',
-    )
-    schema.require(
-        self.min_step <= self.max_step,
-        f'sequence_model.min_step is {self.min_step}, but it must not exceed'
-        f' sequence_model.max_step = {self.max_step}.',
-    )
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'sequence_model', 'output_size', 'width')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +136,8 @@ class LatentConfig:
   classes: int = 32
   unimix: float = 0.01
 
-  def __post_init__(self):
-    _require_positive(self, 'latent', 'groups', 'classes')
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'latent', 'groups', 'classes')
     schema.require(
         0 <= self.unimix < 1,
         f'latent.unimix is {self.unimix}, but it must lie in [0, 1).',
@@ -154,7 +164,7 @@ class WorldModelConfig:
     ignored_keys: The same for what the model does not see; None: nothing.
     dynamics_scale: Weight of KL[sg(q) || p].
     representation_scale: Weight of KL[q || sg(p)].
-    free_nats: What each of the two KL costs at least.
+    free_nats: The least that each of the two KL costs.
     bins: Number of bins of the two-hot reward and value heads.
   """
 
@@ -164,7 +174,7 @@ class WorldModelConfig:
   decoder: MLPConfig = MLPConfig()
   reward_head: MLPConfig = MLPConfig()
   continuation_head: MLPConfig = MLPConfig()
-  cnn_depth: int = 32
+  cnn_depth: int = 96
   image_keys: Optional[str] = None
   vector_keys: Optional[str] = None
   ignored_keys: Optional[str] = None
@@ -173,8 +183,8 @@ class WorldModelConfig:
   free_nats: float = 1.0
   bins: int = 255
 
-  def __post_init__(self):
-    _require_positive(self, 'world_model', 'cnn_depth')
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'world_model', 'cnn_depth')
     schema.require(
         self.bins >= 3 and self.bins % 2 == 1,
         f'world_model.bins is {self.bins}, but it must be odd and at least 3.',
@@ -194,7 +204,7 @@ class BehaviorConfig:
   """Actor and critic, learned in imagination.
 
   Attributes:
-    policy_input: What actor and critic see beside z.
+    policy_input: The parts that actor and critic see beside z.
     actor: The MLP of the actor.
     critic: The MLP of the critic.
     horizon: Imagined steps from each start (H).
@@ -219,8 +229,8 @@ class BehaviorConfig:
   return_decay: float = 0.99
   starts_per_sequence: Optional[int] = None
 
-  def __post_init__(self):
-    _require_positive(self, 'behavior', 'horizon', 'discount')
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'behavior', 'horizon', 'discount')
     for name in ('discount', 'lambda_', 'slow_critic_fraction', 'return_decay'):
       value = getattr(self, name)
       schema.require(
@@ -243,20 +253,10 @@ class OptimizerConfig:
   clip_norm: float = 1000.0
   weight_decay: float = 0.0
 
-  def __post_init__(self):
-    _require_positive(
+  def __post_init__(self) -> None:
+    schema.require_positive(
         self, 'optimizer', 'learning_rate', 'epsilon', 'clip_norm'
     )
-
-
-class ModelSize(enum.Enum):
-  """The model sizes of DreamerV3, which R2I takes over."""
-
-  TINY = 'tiny'
-  SMALL = 'small'
-  MEDIUM = 'medium'
-  LARGE = 'large'
-  XLARGE = 'xlarge'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -266,129 +266,37 @@ class R2IConfig:
   Attributes:
     world_model: The world model.
     behavior: Actor and critic.
-    world_model_optimizer: For all of the world model but the SSM parameters.
-    ssm_learning_rate: For the SSM parameters (no weight decay).
+    world_model_optimizer: For all of the world model but the groups that its
+      sequence model sets apart.
     actor_optimizer: For the actor.
     critic_optimizer: For the critic.
-    precision: Arithmetic of the matrix products.
-    size: A published model size: `SIZED_FIELDS` take its numbers, whatever was
-      given for them. It is None then, so that what is read here are the sizes
-      themselves, and any of them can be changed with `dataclasses.replace`.
+    precision: Arithmetic of the matrix products. Published is float16, which
+      needs its losses scaled; bfloat16 takes its place.
   """
 
   world_model: WorldModelConfig = WorldModelConfig()
   behavior: BehaviorConfig = BehaviorConfig()
   world_model_optimizer: OptimizerConfig = OptimizerConfig()
-  ssm_learning_rate: float = 1e-4
   actor_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   critic_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
-  precision: Precision = Precision.FLOAT32
-  size: Optional[ModelSize] = None
-
-  def __post_init__(self):
-    _require_positive(self, 'config', 'ssm_learning_rate')
-    if self.size is None:
-      return
-    sized = schema.replace(self, {'size': None, **_sizes(self.size)})
-    for field in dataclasses.fields(self):
-      object.__setattr__(self, field.name, getattr(sized, field.name))
+  precision: Precision = Precision.MIXED_BFLOAT16
 
   @classmethod
-  def preset(cls, size: str) -> 'R2IConfig':
-    """Returns the defaults at one of the published model sizes, or 'debug'.
+  def preset(cls, name: str) -> 'R2IConfig':
+    """Returns the defaults with the changes of a named recipe.
 
     Args:
-      size: 'tiny', 'small', 'medium', 'large' or 'xlarge', which change sizes
-        only; or 'debug', a model that two cores train in minutes, with what
-        else a model of that size and short memories ask for.
+      name: A published model size, 'tiny', 'small', 'medium', 'large' or
+        'xlarge', which changes sizes only; or 'debug', a model that two cores
+        train in minutes, with what else a model of that size and short memories
+        ask for.
 
     Raises:
-      schema.ConfigError: The size is none of these.
+      schema.ConfigError: The name is none of these.
     """
-    if size == 'debug':
-      return _debug_config()
-    valid = [member.value for member in ModelSize]
-    if size not in valid:
-      raise schema.ConfigError(
-          f'unknown model size {size!r}:'
-          f' {schema.nearest(size, [*valid, "debug"])}'
-      )
-    return cls(size=ModelSize(size))
-
-
-# deter (h), CNN depth, MLP units, MLP layers, as published for DreamerV3.
-_SIZES = {
-    ModelSize.TINY: (200, 32, 200, 2),
-    ModelSize.SMALL: (512, 32, 512, 2),
-    ModelSize.MEDIUM: (1024, 48, 640, 3),
-    ModelSize.LARGE: (2048, 64, 768, 4),
-    ModelSize.XLARGE: (4096, 96, 1024, 5),
-}
-
-
-def _sizes(size: ModelSize) -> Dict[str, Any]:
-  """Returns what a model size sets, by the dotted names of the fields."""
-  output_size, cnn_depth, units, layers = _SIZES[size]
-  mlp = MLPConfig(layers, units)
-  return {
-      'world_model.sequence_model.output_size': output_size,
-      'world_model.sequence_model.width': units,
-      'world_model.encoder': mlp,
-      'world_model.decoder': mlp,
-      'world_model.reward_head': mlp,
-      'world_model.continuation_head': mlp,
-      'world_model.cnn_depth': cnn_depth,
-      'behavior.actor': mlp,
-      'behavior.critic': mlp,
-  }
-
-
-SIZED_FIELDS = tuple(_sizes(ModelSize.TINY))
-
-
-def _debug_config() -> R2IConfig:
-  """A model for two cores; what differs from the published recipe, and why.
-
-  * Two latents of four classes. Latents that carry nothing are noise on the
-    memory's input.
-  * Steps of the discretisation from 0.005 to 0.2. One input moves a state by
-    its step size; the published range, from 0.001 on, hardly notices what is
-    shown once.
-  * Larger learning rates, as small models bear, and short imagination from a
-    few starts.
-  * Three times the entropy scale. At less, the policy of one seed in three was
-    certain of an action before the world model knew what is paid for
-    (docs/learning.md).
-  """
-  mlp = MLPConfig(layers=2, units=64)
-  behavior_optimizer = OptimizerConfig(3e-4, 1e-5, 100.0)
-  return R2IConfig(
-      world_model=WorldModelConfig(
-          sequence_model=SequenceModelConfig(
-              output_size=64,
-              width=64,
-              state_size=64,
-              layers=2,
-              blocks=4,
-              min_step=0.005,
-              max_step=0.2,
-          ),
-          latent=LatentConfig(groups=2, classes=4),
-          encoder=mlp,
-          decoder=mlp,
-          reward_head=mlp,
-          continuation_head=mlp,
-          cnn_depth=4,
-      ),
-      behavior=BehaviorConfig(
-          actor=mlp,
-          critic=mlp,
-          horizon=5,
-          entropy_scale=1e-3,
-          starts_per_sequence=8,
-      ),
-      world_model_optimizer=OptimizerConfig(3e-3),
-      ssm_learning_rate=3e-3,
-      actor_optimizer=behavior_optimizer,
-      critic_optimizer=behavior_optimizer,
-  )
+    schema.require(
+        name in presets.AGENTS,
+        f'unknown model size {name!r}:'
+        f' {errors.did_you_mean(name, presets.AGENTS)}',
+    )
+    return schema.replace(cls(), presets.AGENTS[name])

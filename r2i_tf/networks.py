@@ -4,7 +4,8 @@ Every layer is a Keras layer; parameters are float32, products are done in the
 layer's compute dtype, and what leaves a network is float32.
 """
 
-from typing import List, Sequence, Union
+from collections.abc import Sequence
+from typing import NamedTuple, Union
 
 import tensorflow as tf
 
@@ -13,6 +14,22 @@ from r2i_tf import config as agent_config
 DType = Union[str, tf.keras.mixed_precision.Policy]
 
 _NORM_EPSILON = 1e-3
+
+
+class ParameterGroup(NamedTuple):
+  """Variables that an optimiser treats alike.
+
+  Attributes:
+    name: Of the group.
+    variables: The variables, float32.
+    learning_rate: Step size of Adam.
+    weight_decay: Share of a matrix taken off a step, times the step size.
+  """
+
+  name: str
+  variables: tuple[tf.Variable, ...]
+  learning_rate: float
+  weight_decay: float
 
 
 def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
@@ -24,7 +41,7 @@ def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
   )
 
 
-def normalized_activation(dtype: DType) -> List[tf.keras.layers.Layer]:
+def normalized_activation(dtype: DType) -> list[tf.keras.layers.Layer]:
   """LayerNorm over the last axis, then SiLU."""
   return [
       tf.keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, dtype=dtype),
@@ -40,7 +57,7 @@ def with_batch_of(
   Args:
     other: The one with the batch axes, in front.
     event_rank: How many axes of it are no batch axes.
-    x: What is reshaped.
+    x: The tensor to reshape.
     shape: The axes behind the batch axes.
 
   Returns:

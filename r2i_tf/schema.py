@@ -7,16 +7,19 @@ field's, is refused with one sentence. Ranges are the dataclasses' own business
 (`__post_init__`).
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 import dataclasses
-import difflib
 import enum
 import typing
-from typing import Any, Mapping, Optional, Type, TypeVar
+from typing import Any, Optional, TypeVar
+
+from r2i_tf import errors
 
 T = TypeVar('T')
 
 
-class ConfigError(ValueError):
+class ConfigError(errors.UserError, ValueError):
   """A configuration that cannot be used, explained in one sentence."""
 
 
@@ -26,16 +29,22 @@ def require(condition: bool, message: str) -> None:
     raise ConfigError(message)
 
 
-def nearest(name: str, valid: typing.Iterable[str]) -> str:
-  """Returns a clause that names the valid names, the nearest first if any."""
-  valid = sorted(valid)
-  close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-  if close:
-    return f'did you mean {close[0]!r}?'
-  return f'valid are {", ".join(valid)}.'
+def require_positive(config: Any, prefix: str, *names: str) -> None:
+  """Raises `ConfigError` unless these fields of a dataclass are positive.
+
+  Args:
+    config: The dataclass.
+    prefix: The words before the fields' names in the sentence, such as
+      'replay'; '' for nothing.
+    *names: The fields.
+  """
+  for name in names:
+    value = getattr(config, name)
+    label = f'{prefix}.{name}' if prefix else name
+    require(value > 0, f'{label} is {value}, but it must be positive.')
 
 
-def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
+def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   """Builds the frozen dataclass `cls` from a nested mapping.
 
   Args:
@@ -52,8 +61,8 @@ def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
       a value.
   """
   hints = typing.get_type_hints(cls)
-  names = [field.name for field in dataclasses.fields(cls)]
-  if not isinstance(mapping, typing.Mapping) and not hasattr(mapping, 'items'):
+  names = list(hints)
+  if not isinstance(mapping, Mapping) and not hasattr(mapping, 'items'):
     raise ConfigError(
         f'config field {path!r} is {mapping!r}, but a group of fields is'
         f' needed there: {", ".join(names)}.'
@@ -62,7 +71,8 @@ def from_mapping(cls: Type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   for key, value in mapping.items():
     name = f'{path}.{key}' if path else key
     if key not in names:
-      raise ConfigError(f'unknown config field {name!r}: {nearest(key, names)}')
+      hint = errors.did_you_mean(key, names, f'{path}.' if path else '')
+      raise ConfigError(f'unknown config field {name!r}: {hint}')
     arguments[key] = _convert(hints[key], value, name)
   return cls(**arguments)
 
@@ -103,12 +113,15 @@ def replace(config: T, changes: Mapping[str, Any]) -> T:
   return from_mapping(type(config), mapping)
 
 
-def check_name(cls: type, name: str) -> None:
-  """Raises `ConfigError` unless `name` is a dotted field name of `cls`.
+def check_name(cls: type, name: str) -> Any:
+  """Returns the type of a field, if there is one of that name.
 
   Args:
     cls: A dataclass, whose fields may be dataclasses.
-    name: Such as 'replay.capacity'.
+    name: Dotted, such as 'replay.capacity'.
+
+  Raises:
+    ConfigError: There is none.
   """
   path = ''
   for part in name.split('.'):
@@ -118,16 +131,16 @@ def check_name(cls: type, name: str) -> None:
       )
     hints = typing.get_type_hints(cls)
     if part not in hints:
-      names = [f'{path}.{field}' if path else field for field in hints]
-      wanted = f'{path}.{part}' if path else part
-      raise ConfigError(
-          f'unknown config field {name!r}: {nearest(wanted, names)}'
-      )
+      hint = errors.did_you_mean(part, hints, f'{path}.' if path else '')
+      raise ConfigError(f'unknown config field {name!r}: {hint}')
     path = f'{path}.{part}' if path else part
     cls = hints[part]
+  return cls
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''):
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
+) -> Iterator[tuple[str, Any, Any]]:
   """Yields (dotted name, old value, new value) where two mappings differ."""
   for key in sorted(set(old) | set(new)):
     name = f'{path}.{key}' if path else key
@@ -143,7 +156,7 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
   inner = _optional_of(hint)
   if inner is not None:
     return None if value is None else _convert(inner, value, name, ' or None')
-  if dataclasses.is_dataclass(hint):
+  if isinstance(hint, type) and dataclasses.is_dataclass(hint):
     return from_mapping(hint, value, name)
   if typing.get_origin(hint) is tuple:
     return _convert_tuple(hint, value, name)
@@ -153,7 +166,8 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
     except ValueError:
       valid = [str(member.value) for member in hint]
       raise ConfigError(
-          f'config field {name!r} is {value!r}: {nearest(str(value), valid)}'
+          f'config field {name!r} is {value!r}:'
+          f' {errors.did_you_mean(str(value), valid)}'
       ) from None
   if hint is float and isinstance(value, int) and not isinstance(value, bool):
     return float(value)

@@ -30,7 +30,6 @@ def test_sizes_are_the_published_ones(
   mlps = [model.encoder, model.decoder, behavior.actor, behavior.critic]
   mlps += [model.reward_head, model.continuation_head]
   assert mlps == [agent_config.MLPConfig(layers, units)] * 6
-  assert config.size is None
   mapping = schema.to_mapping(config)
   assert schema.from_mapping(agent_config.R2IConfig, mapping) == config
 

@@ -5,8 +5,6 @@ R2I_GOLDEN_DIR names. A test that asks for them is skipped, with the reason,
 where there is no such folder.
 """
 
-from __future__ import annotations
-
 import os
 import pathlib
 

@@ -1,4 +1,4 @@
-"""From TF-Agents trajectories to what the world model wants.
+"""From TF-Agents trajectories to the experience of the world model.
 
 A `Trajectory` at index t holds o_t, a_t and what a_t brought about: the reward
 and discount of step t + 1. The world model wants what arrived with o_t, so
@@ -17,6 +17,8 @@ on a boundary step may be padding from its first step on, so that step counts
 as padding too.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
@@ -25,7 +27,8 @@ from r2i_tf.world_model import Experience
 
 
 def from_trajectory(
-    trajectory: trajectory_lib.Trajectory, encode_action
+    trajectory: trajectory_lib.Trajectory,
+    encode_action: Callable[[tf.Tensor], tf.Tensor],
 ) -> Experience:
   """Converts a batch of trajectories.
 

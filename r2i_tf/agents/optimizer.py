@@ -11,11 +11,11 @@ operations of each: for a world model of a hundred variables a third of what XLA
 has to compile in a train step. Here gradients and moments are one vector each.
 """
 
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from r2i_tf import config as agent_config
+from r2i_tf import networks
 
 _BETA_1, _BETA_2 = 0.9, 0.999
 
@@ -27,27 +27,17 @@ class FlatAdam(tf.Module):
   biases and norms.
   """
 
-  def __init__(
-      self,
-      variables: Sequence[tf.Variable],
-      config: agent_config.OptimizerConfig,
-      learning_rate: float,
-      weight_decay: float,
-      name: str,
-  ):
+  def __init__(self, group: networks.ParameterGroup, epsilon: float):
     """Creates the moments, all zero.
 
     Args:
-      variables: What is optimised, float32.
-      config: Its epsilon.
-      learning_rate: Step size.
-      weight_decay: Share of a matrix taken off a step, times the step size.
-      name: Name of its variables.
+      group: Its variables, its step size and its weight decay.
+      epsilon: Added to the root of the second moment.
     """
-    super().__init__(name=name)
-    self._variables = tuple(variables)
-    self._rate, self._epsilon = learning_rate, config.epsilon
-    self._decay = weight_decay
+    super().__init__(name=f'{group.name}_adam')
+    self._variables = tuple(group.variables)
+    self._rate, self._epsilon = group.learning_rate, epsilon
+    self._decay = group.weight_decay
     self._sizes = [v.shape.num_elements() for v in self._variables]
     with self.name_scope:
       self._m, self._v = (
@@ -61,7 +51,7 @@ class FlatAdam(tf.Module):
       )
 
   @property
-  def slots(self) -> Tuple[tf.Variable, ...]:
+  def slots(self) -> tuple[tf.Variable, ...]:
     """The optimiser's own variables: both moments and the count of steps."""
     return self._m, self._v, self._steps
 

@@ -1,6 +1,6 @@
 """The policy of R2I for TF-Agents: observe one step, then act."""
 
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -10,39 +10,20 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 from tf_agents.typing import types
 
-from r2i_tf import config as agent_config
 from r2i_tf.behavior import ActorCritic
-from r2i_tf.world_model import State
+from r2i_tf.world_model import Carry
+from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
-
-
-def policy_features(
-    state: State, policy_input: agent_config.PolicyInput
-) -> tf.Tensor:
-  """What actor and critic see of a state.
-
-  Args:
-    state: Batch axes [...].
-    policy_input: The parts beside the latent.
-
-  Returns:
-    float32 [..., F]: of h, z and x, in this order, what there is.
-  """
-  parts = [state.latent]
-  if policy_input is not agent_config.PolicyInput.HIDDEN:
-    parts.insert(0, state.output)
-  if policy_input is not agent_config.PolicyInput.OUTPUT:
-    parts.append(state.hidden)
-  return tf.concat(parts, -1)
 
 
 class R2IPolicy(tf_policy.TFPolicy):
   """Acts by the actor on the world model's state.
 
-  The policy state is a dict of float32 tensors, so that every client can carry
-  it: `hidden` (x_t) [B, S], `latent` (z_t) [B, G * K] and `action`
-  (a_t, encoded) [B, A]. It is reset where `time_step.is_first()`. `action`
-  puts in a_t; `distribution` cannot know it and puts in its mode.
+  The policy state is a dict of float32 or int32 tensors, so that every client
+  can carry it: `memory`, a nest of the sequence model's choice, leaves [B,
+  ...]; `latent` (z_t), float32 [B, G * K]; and `action` (a_t, encoded), float32
+  [B, A]. It is reset where `time_step.is_first()`. `action` puts in a_t;
+  `distribution` cannot know it and puts in its mode.
   """
 
   def __init__(
@@ -51,7 +32,7 @@ class R2IPolicy(tf_policy.TFPolicy):
       action_spec: types.NestedTensorSpec,
       world_model: WorldModel,
       behavior: ActorCritic,
-      policy_input: agent_config.PolicyInput,
+      features: Features,
       greedy: bool = False,
       name: Optional[str] = 'R2IPolicy',
   ):
@@ -62,21 +43,16 @@ class R2IPolicy(tf_policy.TFPolicy):
       action_spec: Of the environment, one bounded spec.
       world_model: The world model.
       behavior: The actor.
-      policy_input: What the actor sees.
+      features: The part of a state that the actor sees.
       greedy: Whether to take the most likely action instead of sampling.
       name: Name of the policy.
     """
     self._world_model = world_model
     self._behavior = behavior
-    self._policy_input = policy_input
+    self._features = features
     self._greedy = greedy
     state_spec = {
-        'hidden': tf.TensorSpec(
-            [world_model.hidden_size], tf.float32, 'hidden'
-        ),
-        'latent': tf.TensorSpec(
-            [world_model.latent_size], tf.float32, 'latent'
-        ),
+        **world_model.carry_spec._asdict(),
         'action': tf.TensorSpec(
             [world_model.action_size], tf.float32, 'action'
         ),
@@ -90,55 +66,49 @@ class R2IPolicy(tf_policy.TFPolicy):
         name=name,
     )
 
-  def _variables(self):
+  def _variables(self) -> list[tf.Variable]:
     return list(self._world_model.variables) + list(
         self._behavior.actor.variables
     )
 
-  def _get_initial_state(self, batch_size):
-    if batch_size is None:
-      return tensor_spec.zero_spec_nest(self._policy_state_spec)
-    return tensor_spec.zero_spec_nest(
-        self._policy_state_spec, outer_dims=[batch_size]
-    )
+  def _get_initial_state(self, batch_size: Optional[int]) -> Any:
+    outer = None if batch_size is None else [batch_size]
+    return tensor_spec.zero_spec_nest(self._policy_state_spec, outer_dims=outer)
 
-  def _distribution(self, time_step, policy_state):
-    distribution, state = self._observe(time_step, policy_state, seed=None)
+  def _distribution(
+      self, time_step: ts.TimeStep, policy_state: Any
+  ) -> policy_step.PolicyStep:
+    distribution, carry = self._observe(time_step, policy_state, seed=None)
     # Who asks for the distribution acts on it elsewhere. TF-Agents' own
     # `GreedyPolicy` does, and takes the mode.
-    state = self._with_action(state, distribution.mode())
+    state = self._with_action(carry, distribution.mode())
     return policy_step.PolicyStep(distribution, state, ())
 
-  def _action(self, time_step, policy_state, seed=None):
+  def _action(
+      self, time_step: ts.TimeStep, policy_state: Any, seed: Any = None
+  ) -> policy_step.PolicyStep:
     seeds = tfp.util.SeedStream(seed, salt='R2IPolicy')
-    distribution, state = self._observe(time_step, policy_state, seeds())
+    distribution, carry = self._observe(time_step, policy_state, seeds())
     action = distribution.sample(seed=seeds())
-    return policy_step.PolicyStep(action, self._with_action(state, action), ())
+    return policy_step.PolicyStep(action, self._with_action(carry, action), ())
 
-  def _with_action(self, state: State, action: tf.Tensor):
-    return {
-        'hidden': state.hidden,
-        'latent': state.latent,
-        'action': self._behavior.actions.encode(action),
-    }
+  def _with_action(self, carry: Carry, action: tf.Tensor) -> dict[str, Any]:
+    encoded = self._behavior.actions.encode(action)
+    return {**carry._asdict(), 'action': encoded}
 
-  def _observe(self, time_step, policy_state, seed):
-    """Takes in an observation; returns the action's distribution, the state."""
-    previous = State(
-        hidden=policy_state['hidden'],
-        output=tf.zeros([1, self._world_model.output_size]),
-        latent=policy_state['latent'],
-    )
-    state = self._world_model.observe_step(
-        previous,
+  def _observe(
+      self, time_step: ts.TimeStep, policy_state: Any, seed: Any
+  ) -> tuple[tfp.distributions.Distribution, Carry]:
+    """Takes in an observation; returns the action's distribution, the carry."""
+    state, carry = self._world_model.observe_step(
+        Carry(policy_state['memory'], policy_state['latent']),
         policy_state['action'],
         time_step.observation,
         time_step.is_first(),
         seed,
     )
-    features = policy_features(state, self._policy_input)
-    parameters = self._behavior.actor(features)
+    parameters = self._behavior.actor(self._features.of(state))
     distribution = self._behavior.actions.environment_distribution(parameters)
     if self._greedy:
       distribution = tfp.distributions.Deterministic(distribution.mode())
-    return distribution, state
+    return distribution, carry

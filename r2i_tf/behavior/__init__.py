@@ -1,4 +1,4 @@
-"""Actor and critic: what the agent does with what it imagines."""
+"""Actor and critic, which learn from imagined trajectories."""
 
 from r2i_tf.behavior.actor_critic import ActorCritic
 from r2i_tf.behavior.actor_critic import Outcome

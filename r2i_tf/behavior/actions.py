@@ -4,36 +4,87 @@ The model sees one float32 vector an action: one-hot groups end to end for
 discrete actions, numbers in [-1, 1] for continuous ones.
 """
 
+import abc
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 from tf_agents.distributions import shifted_categorical
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
 
-tfd = tfp.distributions
-
 _UNIMIX = 0.01
 _MIN_STDDEV, _MAX_STDDEV = 0.1, 1.0
-# The logit of a class that an action dimension does not have.
-_IMPOSSIBLE = -1e9
 
 
-class DiscreteActions:
-  """Scalars or vectors of bounded integers.
+class ActionCodec(abc.ABC):
+  """One kind of action: how it is encoded, and how it is drawn.
 
   Attributes:
-    size: A, the size of an encoded action: dimensions times classes, classes
-      being those of the dimension that has most.
-    parameters: Size of what the actor network puts out.
-    differentiable: False; the actor learns by REINFORCE.
+    size: A, the size of an encoded action.
+    parameters: Size of the actor network's output.
+    differentiable: Whether an action has a gradient to the parameters: if so
+      the actor learns by backpropagation through the model, else by REINFORCE.
+  """
+
+  size: int
+  parameters: int
+  differentiable: bool
+
+  @abc.abstractmethod
+  def encode(self, action: tf.Tensor) -> tf.Tensor:
+    """Returns actions of the environment, [..., *shape], as float32 [..., A].
+
+    Args:
+      action: As the action spec has them, with any batch axes.
+    """
+
+  @abc.abstractmethod
+  def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
+    """Returns the policy over the model's own actions, batch [...].
+
+    Args:
+      parameters: float32 [..., parameters].
+    """
+
+  @abc.abstractmethod
+  def environment_distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
+    """Returns the same policy over the environment's actions, batch [...].
+
+    Args:
+      parameters: float32 [..., parameters].
+    """
+
+  @abc.abstractmethod
+  def flatten(self, sample: tf.Tensor) -> tf.Tensor:
+    """Returns a sample of `distribution` as an encoded action [..., A].
+
+    Args:
+      sample: With any batch axes.
+    """
+
+  @abc.abstractmethod
+  def unflatten(self, action: tf.Tensor) -> tf.Tensor:
+    """Returns an encoded action as `distribution` has it.
+
+    Args:
+      action: float32 [..., A].
+    """
+
+
+class DiscreteActions(ActionCodec):
+  """Scalars or vectors of bounded integers.
+
+  An encoded action has dimensions times classes numbers, the classes being
+  those of the dimension that has most.
   """
 
   differentiable = False
 
-  def __init__(self, spec):
+  def __init__(self, spec: Any):
     """Reads a bounded integer spec of rank 0 or 1."""
     self._spec = spec
     minimum = np.broadcast_to(spec.minimum, spec.shape).reshape(-1)
@@ -47,32 +98,27 @@ class DiscreteActions:
 
   def encode(self, action: tf.Tensor) -> tf.Tensor:
     """Returns [..., *spec.shape] integers as float32 [..., A]."""
-    rank = action.shape.rank - self._spec.shape.rank
-    batch = action.shape[:rank]
     index = tf.cast(action, tf.int64)
     if self._spec.shape.rank:
       index -= self._minimum
     else:
       index = (index - self._minimum[0])[..., tf.newaxis]
-    one_hot = tf.one_hot(index, self._classes)
-    flat = tf.reshape(
-        one_hot, tf.concat([tf.shape(action)[:rank], [self.size]], 0)
-    )
-    flat.set_shape([*batch, self.size])
-    return flat
+    return self.flatten(tf.one_hot(index, self._classes))
 
   def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
-    """Returns the model's distribution, event [dimensions, classes]."""
+    """Returns one-hot variables, event [dimensions, classes]."""
     return distributions.one_hot_groups(self._logits(parameters), unimix=0.0)
 
-  def environment_distribution(self, parameters: tf.Tensor):
-    """Returns the same distribution over the environment's own actions."""
+  def environment_distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
+    """Returns integers within the bounds, event as the spec's shape."""
     logits = self._logits(parameters)
     if not self._spec.shape.rank:
       return self._categorical(logits[..., 0, :], self._minimum[0])
     return tfd.Independent(self._categorical(logits, self._minimum), 1)
 
-  def _categorical(self, logits: tf.Tensor, minimum: np.ndarray):
+  def _categorical(
+      self, logits: tf.Tensor, minimum: np.ndarray
+  ) -> tfd.Distribution:
     dtype = self._spec.dtype
     if not minimum.any():
       return tfd.Categorical(logits=logits, dtype=dtype)
@@ -81,50 +127,32 @@ class DiscreteActions:
     )
 
   def flatten(self, sample: tf.Tensor) -> tf.Tensor:
-    """Returns a sample of `distribution` as an encoded action [..., A]."""
-    rank = sample.shape.rank - 2
-    flat = tf.reshape(
-        sample, tf.concat([tf.shape(sample)[:rank], [self.size]], 0)
-    )
-    flat.set_shape([*sample.shape[:rank], self.size])
-    return flat
+    """Returns [..., dimensions, classes] as an encoded action [..., A]."""
+    return networks.with_batch_of(sample, 2, sample, [self.size])
 
   def unflatten(self, action: tf.Tensor) -> tf.Tensor:
-    """Inverse of `flatten`."""
+    """Returns [..., A] as [..., dimensions, classes]."""
     shape = [self._dimensions, self._classes]
-    return tf.reshape(action, tf.concat([tf.shape(action)[:-1], shape], 0))
+    return networks.with_batch_of(action, 1, action, shape)
 
   def _logits(self, parameters: tf.Tensor) -> tf.Tensor:
-    """Returns log probabilities with unimix over the possible classes."""
+    """Returns log probabilities, [..., dimensions, classes]."""
     shape = [self._dimensions, self._classes]
     logits = tf.reshape(
         parameters, tf.concat([tf.shape(parameters)[:-1], shape], 0)
     )
     logits.set_shape([*parameters.shape[:-1], *shape])
-    possible = tf.constant(self._possible)
-    uniform = self._possible / self._possible.sum(-1, keepdims=True)
-    logits = tf.where(possible, logits, _IMPOSSIBLE)
-    mixed = (1 - _UNIMIX) * tf.nn.softmax(logits) + _UNIMIX * tf.constant(
-        uniform, tf.float32
-    )
-    # Not -inf: 0 * -inf in an entropy or a gradient would be NaN.
-    return tf.where(
-        possible, tf.math.log(tf.maximum(mixed, 1e-12)), _IMPOSSIBLE
+    return distributions.unimix_log_probabilities(
+        logits, _UNIMIX, self._possible
     )
 
 
-class ContinuousActions:
-  """Bounded real vectors, scaled to [-1, 1].
-
-  Attributes:
-    size: A, the number of elements.
-    parameters: Size of what the actor network puts out.
-    differentiable: True; the actor learns by backpropagation through the model.
-  """
+class ContinuousActions(ActionCodec):
+  """Bounded real vectors, scaled to [-1, 1]."""
 
   differentiable = True
 
-  def __init__(self, spec):
+  def __init__(self, spec: Any):
     """Reads a bounded floating spec of any rank."""
     self._spec = spec
     minimum = np.broadcast_to(spec.minimum, spec.shape).reshape(-1)
@@ -136,13 +164,11 @@ class ContinuousActions:
 
   def encode(self, action: tf.Tensor) -> tf.Tensor:
     """Returns [..., *spec.shape] numbers, clipped, as float32 [..., A]."""
-    rank = action.shape.rank - self._spec.shape.rank
-    flat = tf.reshape(
-        tf.cast(action, tf.float32),
-        tf.concat([tf.shape(action)[:rank], [self.size]], 0),
+    number = tf.cast(action, tf.float32)
+    flat = networks.with_batch_of(
+        number, self._spec.shape.rank, number, [self.size]
     )
-    flat.set_shape([*action.shape[:rank], self.size])
-    return tf.clip_by_value((flat - self._center) / self._scale, -1.0, 1.0)
+    return self.flatten((flat - self._center) / self._scale)
 
   def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns a normal with mean in (-1, 1), event [A]."""
@@ -150,37 +176,41 @@ class ContinuousActions:
     stddev = _MIN_STDDEV + (_MAX_STDDEV - _MIN_STDDEV) * tf.sigmoid(stddev + 2)
     return tfd.Independent(tfd.Normal(tf.tanh(mean), stddev), 1)
 
-  def environment_distribution(self, parameters: tf.Tensor):
-    """Returns the same distribution in the environment's units.
+  def environment_distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
+    """Returns the same normal in the environment's units.
 
-    The normal reaches beyond the bounds; what is sampled must be clipped.
+    It reaches beyond the bounds; a sample must be clipped.
+
+    Args:
+      parameters: float32 [..., parameters].
     """
     normal = self.distribution(parameters).distribution
-    mean = normal.loc * self._scale + self._center
-    stddev = normal.scale * self._scale
-    shape = tf.concat([tf.shape(mean)[:-1], self._spec.shape], 0)
-    mean, stddev = tf.reshape(mean, shape), tf.reshape(stddev, shape)
-    batch = parameters.shape[:-1]
-    mean.set_shape([*batch, *self._spec.shape])
-    stddev.set_shape([*batch, *self._spec.shape])
-    mean = tf.cast(mean, self._spec.dtype)
-    stddev = tf.cast(stddev, self._spec.dtype)
+
+    def shaped(x: tf.Tensor) -> tf.Tensor:
+      x = networks.with_batch_of(x, 1, x, self._spec.shape.as_list())
+      return tf.cast(x, self._spec.dtype)
+
+    mean = shaped(normal.loc * self._scale + self._center)
+    stddev = shaped(normal.scale * self._scale)
     return tfd.Independent(tfd.Normal(mean, stddev), self._spec.shape.rank)
 
   def flatten(self, sample: tf.Tensor) -> tf.Tensor:
     """Returns a sample of `distribution` as an encoded action [..., A].
 
-    Clipped as `encode` clips: the normal reaches beyond the bounds, and of
-    actions there the world model has seen none.
+    Clipped: the normal reaches beyond the bounds, and of actions there the
+    world model has seen none.
+
+    Args:
+      sample: float32 [..., A].
     """
     return tf.clip_by_value(sample, -1.0, 1.0)
 
   def unflatten(self, action: tf.Tensor) -> tf.Tensor:
-    """Inverse of `flatten` within the bounds."""
+    """Returns the action: within the bounds it is a sample as it is."""
     return action
 
 
-def create(action_spec):
+def create(action_spec: Any) -> ActionCodec:
   """Returns the codec of one bounded action spec.
 
   Args:
@@ -196,7 +226,7 @@ class Actor(tf.keras.layers.Layer):
 
   def __init__(
       self,
-      actions,
+      actions: ActionCodec,
       config: agent_config.MLPConfig,
       dtype: networks.DType,
   ):

@@ -6,10 +6,11 @@ actions are discrete and by backpropagation through the model where they are
 continuous.
 """
 
-from typing import Callable, Dict, NamedTuple, Tuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
@@ -17,14 +18,12 @@ from r2i_tf import networks
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.behavior import returns as returns_lib
 
-tfd = tfp.distributions
-
 
 class Outcome(NamedTuple):
-  """What the world model expects of imagined trajectories, time-major.
+  """Imagined trajectories, time-major, with the expectations of the model.
 
   Attributes:
-    features: float32 [H, N, F], what actor and critic see of s_0 to s_(H-1).
+    features: float32 [H, N, F], s_0 to s_(H-1) as actor and critic see them.
     last_features: float32 [N, F], the same of s_H.
     action: float32 [H, N, A], a_0 to a_(H-1), encoded.
     reward: float32 [H, N], r_1 to r_H.
@@ -41,12 +40,12 @@ class Outcome(NamedTuple):
 
 
 class Losses(NamedTuple):
-  """Two losses for two optimisers, and what else a train step keeps."""
+  """Two losses for two optimisers, the new percentiles, and scalars."""
 
   actor: tf.Tensor
   critic: tf.Tensor
   percentiles: tf.Tensor
-  metrics: Dict[str, tf.Tensor]
+  metrics: dict[str, tf.Tensor]
 
 
 class ActorCritic(tf.Module):
@@ -60,7 +59,7 @@ class ActorCritic(tf.Module):
 
   def __init__(
       self,
-      actions,
+      actions: actions_lib.ActionCodec,
       feature_size: int,
       config: agent_config.BehaviorConfig,
       bins: int,
@@ -69,7 +68,7 @@ class ActorCritic(tf.Module):
     """Creates all networks and their variables.
 
     Args:
-      actions: `DiscreteActions` or `ContinuousActions`.
+      actions: The codec of the environment's actions.
       feature_size: F.
       config: Sizes and scales.
       bins: Bins of the critic's distribution.
@@ -92,23 +91,23 @@ class ActorCritic(tf.Module):
       slow.assign(fast)
 
   @property
-  def actor_variables(self) -> Tuple[tf.Variable, ...]:
-    """What the actor's optimiser updates."""
+  def actor_variables(self) -> tuple[tf.Variable, ...]:
+    """The variables of the actor's optimiser."""
     return tuple(self.actor.trainable_variables)
 
   @property
-  def critic_variables(self) -> Tuple[tf.Variable, ...]:
-    """What the critic's optimiser updates."""
+  def critic_variables(self) -> tuple[tf.Variable, ...]:
+    """The variables of the critic's optimiser."""
     return tuple(self._critic.trainable_variables)
 
-  def _critic_pairs(self):
+  def _critic_pairs(self) -> list[tuple[tf.Variable, tf.Variable]]:
     return list(zip(self._slow_critic.variables, self._critic.variables))
 
   def policy(self, features: tf.Tensor) -> tfd.Distribution:
     """Returns the policy over the model's own actions."""
     return self.actions.distribution(self.actor(features))
 
-  def act(self, features: tf.Tensor, seed) -> tf.Tensor:
+  def act(self, features: tf.Tensor, seed: Any) -> tf.Tensor:
     """Returns an encoded action [..., A]; gradient only where it is useful."""
     action = self.actions.flatten(self.policy(features).sample(seed=seed))
     return action if self.actions.differentiable else tf.stop_gradient(action)
@@ -176,7 +175,7 @@ class ActorCritic(tf.Module):
         weights * (regularizer - critic.log_prob(target))
     )
 
-    def mean(x):
+    def mean(x: tf.Tensor) -> tf.Tensor:
       return tf.reduce_sum(x * valid) / count
 
     metrics = {

@@ -4,7 +4,8 @@ Time-major pure functions after DreamerV3 (arXiv 2301.04104, equations 5 to 8),
 and the moving percentiles that scale the returns.
 """
 
-from typing import Callable, Tuple
+from collections.abc import Callable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -29,7 +30,14 @@ def lambda_returns(
 
   Returns:
     float32 [H, N], R_0 to R_(H-1).
+
+  Raises:
+    ValueError: The three have no common shape [H, N], with H known when traced
+      and at least 1.
   """
+  reward, discount, value = _time_major(
+      reward=reward, discount=discount, value=value
+  )
   horizon = reward.shape[0]
   returns, following = [], value[-1]
   for t in reversed(range(horizon)):
@@ -52,11 +60,17 @@ def trajectory_weights(continuation: tf.Tensor, discount: float) -> tf.Tensor:
 
   Returns:
     float32 [H + 1, N].
+
+  Raises:
+    ValueError: `continuation` is not of rank 2.
   """
+  (continuation,) = _time_major(continuation=continuation)
   return tf.math.cumprod(continuation * discount, axis=0) / discount
 
 
-def masked_percentiles(x: tf.Tensor, mask: tf.Tensor, percentages) -> tf.Tensor:
+def masked_percentiles(
+    x: tf.Tensor, mask: tf.Tensor, percentages: Sequence[float]
+) -> tf.Tensor:
   """Percentiles of the elements of `x` where `mask` holds.
 
   Args:
@@ -66,7 +80,11 @@ def masked_percentiles(x: tf.Tensor, mask: tf.Tensor, percentages) -> tf.Tensor:
 
   Returns:
     float32 [len(percentages)], linearly interpolated; 0 where nothing is left.
+
+  Raises:
+    ValueError: `mask` is not of the shape of `x`, or not bool.
   """
+  x, mask = _masked(x, mask)
   x, mask = tf.reshape(x, [-1]), tf.reshape(mask, [-1])
   count = tf.reduce_sum(tf.cast(mask, tf.int32))
   ordered = tf.sort(tf.where(mask, x, x.dtype.max))
@@ -114,13 +132,17 @@ class ReturnNormalizer(tf.Module):
 
     Returns:
       float32 [2], for `scale` and `assign`.
+
+    Raises:
+      ValueError: `mask` is not of the shape of `returns`, or not bool.
     """
+    returns, mask = _masked(returns, mask)
     returns = gather(tf.reshape(returns, [-1]))
     mask = gather(tf.reshape(mask, [-1]))
     batch = masked_percentiles(returns, mask, [5.0, 95.0])
     return self._decay * self._percentiles + (1 - self._decay) * batch
 
-  def scale(self, percentiles: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+  def scale(self, percentiles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (offset, scale): normalised is (return - offset) / scale."""
     low, high = percentiles[0], percentiles[1]
     return low, tf.maximum(1.0, high - low)
@@ -130,3 +152,34 @@ class ReturnNormalizer(tf.Module):
     self._percentiles.assign(
         tf.where(condition, percentiles, self._percentiles)
     )
+
+
+def _time_major(**values: tf.Tensor) -> list[tf.Tensor]:
+  """Returns arguments as tensors, all of one shape [H, N]."""
+  tensors = {name: tf.convert_to_tensor(x) for name, x in values.items()}
+  first, *_ = tensors.values()
+  for name, tensor in tensors.items():
+    if tensor.shape.rank != 2 or not tensor.shape[0]:
+      raise ValueError(
+          f'{name} has shape {tensor.shape}; it must be [H, N], time first,'
+          ' with H known when traced and at least 1.'
+      )
+    if not tensor.shape.is_compatible_with(first.shape):
+      raise ValueError(
+          f'{name} has shape {tensor.shape}, but {next(iter(tensors))} has'
+          f' shape {first.shape}; both must have the same.'
+      )
+  return list(tensors.values())
+
+
+def _masked(x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns an array and its mask as tensors, of one shape, the mask bool."""
+  x, mask = tf.convert_to_tensor(x), tf.convert_to_tensor(mask)
+  if mask.dtype != tf.bool:
+    raise ValueError(f'the mask has dtype {mask.dtype.name}; it must be bool.')
+  if not mask.shape.is_compatible_with(x.shape):
+    raise ValueError(
+        f'the mask has shape {mask.shape}; it must be that of the masked array,'
+        f' {x.shape}.'
+    )
+  return x, mask

@@ -2,6 +2,7 @@
 
 from r2i_tf.distributions.one_hot import UnimixOneHotCategorical
 from r2i_tf.distributions.one_hot import one_hot_groups
+from r2i_tf.distributions.one_hot import unimix_log_probabilities
 from r2i_tf.distributions.squared_error import SquaredError
 from r2i_tf.distributions.symlog import symexp
 from r2i_tf.distributions.symlog import symlog
@@ -14,4 +15,5 @@ __all__ = [
     'one_hot_groups',
     'symexp',
     'symlog',
+    'unimix_log_probabilities',
 ]

@@ -1,12 +1,13 @@
 """A Gaussian of fixed width up to a constant: the squared-error decoders."""
 
+from typing import Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf.distributions.symlog import symexp
 from r2i_tf.distributions.symlog import symlog
-
-tfd = tfp.distributions
 
 
 class SquaredError(tfd.Distribution):
@@ -31,9 +32,22 @@ class SquaredError(tfd.Distribution):
       event_ndims: How many of the last axes are one event.
       in_symlog: Whether `location` predicts symlog(y) instead of y.
       name: A name for the operations.
+
+    Raises:
+      ValueError: `location` is not floating, or has fewer axes than an event.
     """
     parameters = dict(locals())
     self._location = tf.convert_to_tensor(location)
+    if not self._location.dtype.is_floating:
+      raise ValueError(
+          f'location has dtype {self._location.dtype.name}; it must be'
+          ' floating.'
+      )
+    if not 0 <= event_ndims <= (self._location.shape.rank or 0):
+      raise ValueError(
+          f'event_ndims is {event_ndims}; with location of shape'
+          f' {self._location.shape} it must be between 0 and its rank.'
+      )
     self._event_ndims = event_ndims
     self._in_symlog = in_symlog
     super().__init__(
@@ -46,36 +60,45 @@ class SquaredError(tfd.Distribution):
     )
 
   @classmethod
-  def _parameter_properties(cls, dtype, num_classes=None):
+  def _parameter_properties(
+      cls, dtype: tf.DType, num_classes: Optional[int] = None
+  ) -> dict[str, tfp.util.ParameterProperties]:
     return dict(
         location=tfp.util.ParameterProperties(event_ndims=None),
         event_ndims=tfp.util.ParameterProperties(event_ndims=None),
         in_symlog=tfp.util.ParameterProperties(event_ndims=None),
     )
 
-  def _event_shape(self):
+  def _event_shape(self) -> tf.TensorShape:
     return self._location.shape[self._location.shape.rank - self._event_ndims :]
 
-  def _event_shape_tensor(self):
+  def _event_shape_tensor(self) -> tf.Tensor:
     return tf.shape(self._location)[
         tf.rank(self._location) - self._event_ndims :
     ]
 
-  def _batch_shape(self):
+  def _batch_shape(self) -> tf.TensorShape:
     return self._location.shape[: self._location.shape.rank - self._event_ndims]
 
-  def _batch_shape_tensor(self):
+  def _batch_shape_tensor(self) -> tf.Tensor:
     return tf.shape(self._location)[
         : tf.rank(self._location) - self._event_ndims
     ]
 
-  def _mean(self):
+  def _mean(self) -> tf.Tensor:
     return symexp(self._location) if self._in_symlog else self._location
 
-  def _mode(self):
+  def _mode(self) -> tf.Tensor:
     return self._mean()
 
-  def _log_prob(self, value):
+  def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
+    if self._event_ndims:
+      event_shape = value.shape[-self._event_ndims :]
+      if not event_shape.is_compatible_with(self._event_shape()):
+        raise ValueError(
+            f'value has shape {value.shape}; it must end in the shape of an'
+            f' event, {self._event_shape()}.'
+        )
     target = symlog(value) if self._in_symlog else value
     axes = list(range(-self._event_ndims, 0))
     return -tf.reduce_sum(

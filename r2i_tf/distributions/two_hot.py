@@ -5,13 +5,14 @@ the size of the gradient does not hang on the size of the target (DreamerV3,
 arXiv 2301.04104, section "Critic learning").
 """
 
+from typing import Optional
+
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf.distributions.symlog import symexp
 from r2i_tf.distributions.symlog import symlog
-
-tfd = tfp.distributions
 
 
 class SymlogTwoHot(tfd.Distribution):
@@ -36,13 +37,21 @@ class SymlogTwoHot(tfd.Distribution):
       low: The first bin, in symlog space.
       high: The last bin, in symlog space.
       name: A name for the operations.
+
+    Raises:
+      ValueError: `logits` is not floating, or there are fewer than two bins, or
+        no range between `low` and `high`.
     """
     parameters = dict(locals())
     with tf.name_scope(name):
-      self._logits = tf.convert_to_tensor(logits)
+      self._logits = _checked(logits)
+      if not low < high:
+        raise ValueError(
+            f'low is {low} and high is {high}; low must be less than high.'
+        )
       self._low, self._high = low, high
       self._bins = self._logits.shape[-1]
-      self._cached_sums = None
+      self._cached_sums: Optional[tuple[tf.Tensor, tf.Tensor]] = None
       super().__init__(
           dtype=self._logits.dtype,
           reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -53,7 +62,9 @@ class SymlogTwoHot(tfd.Distribution):
       )
 
   @classmethod
-  def _parameter_properties(cls, dtype, num_classes=None):
+  def _parameter_properties(
+      cls, dtype: tf.DType, num_classes: Optional[int] = None
+  ) -> dict[str, tfp.util.ParameterProperties]:
     return dict(
         logits=tfp.util.ParameterProperties(event_ndims=1),
         low=tfp.util.ParameterProperties(event_ndims=None),
@@ -65,14 +76,14 @@ class SymlogTwoHot(tfd.Distribution):
     """The unnormalised logits, [..., K]."""
     return self._logits
 
-  def _event_shape(self):
+  def _event_shape(self) -> tf.TensorShape:
     return tf.TensorShape([])
 
-  def _event_shape_tensor(self):
+  def _event_shape_tensor(self) -> tf.Tensor:
     return tf.constant([], tf.int32)
 
-  def _sums(self):
-    """The softmax's log normaliser, and its mean in symlog space, [...].
+  def _sums(self) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the softmax's log normaliser and its mean in symlog space, [...].
 
     Both from one pass over the exponentials, as one matrix product: they are
     the largest array of a train step, and two reductions would compute them
@@ -95,13 +106,13 @@ class SymlogTwoHot(tfd.Distribution):
       )
     return self._cached_sums
 
-  def _mean(self):
+  def _mean(self) -> tf.Tensor:
     return symexp(self._sums()[1])
 
-  def _mode(self):
+  def _mode(self) -> tf.Tensor:
     return self._mean()
 
-  def _log_prob(self, value):
+  def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
     expected = tf.reduce_sum(self._two_hot(value) * self._logits, -1)
     return expected - self._sums()[0]
 
@@ -119,3 +130,18 @@ class SymlogTwoHot(tfd.Distribution):
     # Compiled, the clipping would make a number of a NaN, and hide it.
     unknown = tf.math.is_nan(value)[..., tf.newaxis]
     return tf.where(unknown, tf.constant(float('nan'), self.dtype), weights)
+
+
+def _checked(logits: tf.Tensor) -> tf.Tensor:
+  """Returns the logits as a tensor, their shape and dtype checked."""
+  logits = tf.convert_to_tensor(logits)
+  if not logits.dtype.is_floating:
+    raise ValueError(
+        f'logits has dtype {logits.dtype.name}; it must be floating.'
+    )
+  if not logits.shape.rank or (logits.shape[-1] or 0) < 2:
+    raise ValueError(
+        f'logits has shape {logits.shape}; it must be [..., K], with K known'
+        ' when traced and at least 2.'
+    )
+  return logits

@@ -1,29 +1,33 @@
-"""Holds an environment to its specs, step by step.
+"""The check of an environment against its specs, step by step.
 
 A wrong shape found here is one sentence with the environment's name; found
 later, it is a failed copy in a replay buffer. A reward that is not a number
 would be found in the weights.
 """
 
-from typing import Any, Callable
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import dm_env
 import numpy as np
 import tree
 
+from r2i_tf import specs
 from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
 
 
 class CheckedEnvironment(wrappers.Wrapper):
-  """Passes through what keeps to the specs and raises on the rest."""
+  """Passes on each step that keeps to the specs and raises at any other."""
 
-  def __init__(self, environment: dm_env.Environment, name: str):
+  def __init__(self, environment: dm_env.Environment, name: str) -> None:
     """Wraps `environment`.
 
     Args:
       environment: The environment.
-      name: What to call it in an error.
+      name: Its name in an error.
     """
     super().__init__(environment)
     self._name = name
@@ -56,7 +60,9 @@ class CheckedEnvironment(wrappers.Wrapper):
       self._fail('step() gave a FIRST step, with no LAST step before it')
     return self._checked(time_step)
 
-  def _called(self, name: str, function: Callable[..., Any], *arguments: Any):
+  def _called(
+      self, name: str, function: Callable[..., Any], *arguments: Any
+  ) -> Any:
     try:
       return function(*arguments)
     except Exception as error:
@@ -98,21 +104,36 @@ class CheckedEnvironment(wrappers.Wrapper):
       array = np.asarray(leaf)
       if array.shape != tuple(spec.shape) or array.dtype != spec.dtype:
         self._fail(
-            f'the observation{_key(path)} is {array.dtype}'
+            f'the {specs.part("observation", path)} is {array.dtype}'
             f' {list(array.shape)}, but its spec is {spec.dtype}'
             f' {list(spec.shape)}'
         )
       if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
         found = array[~np.isfinite(array)].flat[0]
-        self._fail(f'the observation{_key(path)} holds {found}')
+        self._fail(f'the {specs.part("observation", path)} holds {found}')
 
-  def _fail(self, reason: str) -> None:
+  def _fail(self, reason: str) -> NoReturn:
     raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')
 
 
-def _parts(leaves) -> str:
-  return ', '.join(_key(path) or 'one array' for path, _ in leaves) or 'none'
+def check_alike(name: str, all_specs: Sequence[Any]) -> None:
+  """Checks that the environments of a batch have the same specs.
+
+  Args:
+    name: The name of their task in an error.
+    all_specs: The specs of each environment.
+
+  Raises:
+    UnsupportedSpecError: Two of them differ.
+  """
+  for index, found in enumerate(all_specs):
+    if found != all_specs[0]:
+      raise specs.UnsupportedSpecError(
+          f'the environments of {name} differ: number 0 has {all_specs[0]},'
+          f' number {index} has {found}.'
+      )
 
 
-def _key(path: tuple) -> str:
-  return ''.join(f'[{key!r}]' for key in path)
+def _parts(leaves: Iterable[tuple[tuple, Any]]) -> str:
+  keys = [specs.key_of(path) for path, _ in leaves]
+  return ', '.join(repr(key) if key else 'one array' for key in keys) or 'none'

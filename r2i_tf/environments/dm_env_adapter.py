@@ -1,10 +1,14 @@
 """Takes a `dm_env` environment into TF-Agents: every suite passes through."""
 
-from typing import Callable, Union
+from collections.abc import Callable
+from typing import Union
 
 import dm_env
 from tf_agents.environments import dm_control_wrapper
 from tf_agents.environments import py_environment
+
+from r2i_tf.environments import errors
+from r2i_tf.environments import wrappers
 
 
 def from_dm_env(
@@ -17,23 +21,25 @@ def from_dm_env(
   and float64 observations become float32; other dtypes and shapes are kept.
 
   Args:
-    environment: An environment, or a function without arguments that makes one.
+    environment: An environment, which this takes over, or a function without
+      arguments that makes one. It is closed if TF-Agents cannot take it.
 
   Returns:
     An environment without a batch dimension.
 
   Raises:
-    TypeError: `environment` is neither.
+    InvalidTaskError: `environment` is neither.
   """
   made = environment
   if not isinstance(made, dm_env.Environment) and callable(made):
     made = made()
   if not isinstance(made, dm_env.Environment):
-    raise TypeError(
+    raise errors.InvalidTaskError(
         'from_dm_env takes a dm_env.Environment or a function without arguments'
         f' that returns one, but found {_described(environment, made)}.'
     )
-  return dm_control_wrapper.DmControlWrapper(made)
+  with wrappers.closed_on_error(made):
+    return dm_control_wrapper.DmControlWrapper(made)
 
 
 def _described(environment: object, made: object) -> str:

@@ -1,32 +1,35 @@
-"""What can be wrong with a task or an environment, each as one sentence."""
+"""Errors of tasks and environments, each of which is one sentence."""
 
-import difflib
-from typing import List, Sequence
+from collections.abc import Sequence
 
-_FEW = 10  # As many names as a sentence can hold.
+from r2i_tf import errors
 
 
-class UnknownTaskError(ValueError):
+class UnknownTaskError(errors.UserError, ValueError):
   """A task name that no suite has."""
 
 
-class MissingSuiteError(ImportError):
+class InvalidTaskError(errors.UserError, TypeError):
+  """Something in the place of a task that no environment can be made of."""
+
+
+class MissingSuiteError(errors.UserError, ImportError):
   """A suite whose package, data or system library is not installed."""
 
 
-class UnsupportedSpecError(ValueError):
-  """An observation, action or reward that R2I cannot take."""
+class FaultyEnvironmentError(errors.UserError, RuntimeError):
+  """A step that raised, or that broke the specs of its environment."""
 
 
-class FaultyEnvironmentError(RuntimeError):
-  """A step that raised, or that gave what the specs do not announce."""
-
-
-class CrashedEnvironmentError(RuntimeError):
+class CrashedEnvironmentError(errors.UserError, RuntimeError):
   """An environment that crashed once more than its pool restarts it.
 
   Its cause holds the traceback of the environment's process.
   """
+
+  def report(self) -> str:
+    """Returns the sentence and the traceback, which nobody else can show."""
+    return f'{self}{self.__cause__ or ""}'
 
 
 def check_task(suite: str, name: str, valid: Sequence[str]) -> None:
@@ -34,33 +37,12 @@ def check_task(suite: str, name: str, valid: Sequence[str]) -> None:
 
   Args:
     suite: The suite's name.
-    name: What follows the suite in the task.
+    name: The part of the task that follows the suite.
     valid: The suite's names, all of them.
   """
-  if name in valid:
-    return
-  found = f'{suite}/{name}' if name else suite
-  near = [f'{suite}/{other}' for other in _near(name, valid)]
-  if near:
-    hint = f'did you mean {" or ".join(near)}?'
-  elif len(valid) <= _FEW:
-    hint = f'choose one of {", ".join(f"{suite}/{other}" for other in valid)}.'
-  else:
-    hint = (
-        f'{suite} has {len(valid)} tasks, such as {suite}/{valid[0]};'
-        ' launch/list_tasks.py prints them.'
+  if name not in valid:
+    found = f'{suite}/{name}' if name else suite
+    raise UnknownTaskError(
+        f'there is no task {found!r} (r2i-tasks prints all):'
+        f' {errors.did_you_mean(name, valid, f"{suite}/")}'
     )
-  raise UnknownTaskError(f'there is no task {found!r}: {hint}')
-
-
-def _near(name: str, valid: Sequence[str]) -> List[str]:
-  """Returns up to three names that are like `name`, the nearest first."""
-  # The same, written in another way: MsPacman, ms-pacman, ms_pacman.
-  plain = {_plain(other): other for other in valid}
-  if _plain(name) in plain:
-    return [plain[_plain(name)]]
-  return [plain[n] for n in difflib.get_close_matches(_plain(name), plain, n=3)]
-
-
-def _plain(name: str) -> str:
-  return ''.join(filter(str.isalnum, name.lower()))

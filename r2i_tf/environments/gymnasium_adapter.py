@@ -4,7 +4,7 @@ A termination ends the episode with discount 0, a truncation alone with
 discount 1. Spaces become arrays as `spaces` says.
 """
 
-from typing import Any
+from typing import Any, Optional
 
 import dm_env
 from dm_env import specs
@@ -22,7 +22,7 @@ class GymnasiumEnvironment(dm_env.Environment):
       seed: int,
       image_size: int = 64,
       join_actions: bool = False,
-  ):
+  ) -> None:
     """Takes over `environment`.
 
     Args:
@@ -32,10 +32,10 @@ class GymnasiumEnvironment(dm_env.Environment):
       join_actions: MultiDiscrete actions become one integer.
 
     Raises:
-      errors.UnsupportedSpecError: R2I cannot take one of its spaces.
+      specs.UnsupportedSpecError: R2I cannot take one of its spaces.
     """
     self._environment = environment
-    self._seed = seed
+    self._seed: Optional[int] = seed
     self._observation_spec, self._observe = spaces.observation(
         environment.observation_space, image_size
     )
@@ -76,5 +76,5 @@ class GymnasiumEnvironment(dm_env.Environment):
     return self._action_spec
 
   def close(self) -> None:
-    """Frees what the environment holds."""
+    """Frees the resources of the environment."""
     self._environment.close()

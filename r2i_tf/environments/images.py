@@ -1,11 +1,10 @@
 """Images brought to the size that the encoder takes."""
 
 import numpy as np
-from PIL import Image
 
 
 def resized(image: np.ndarray, size: int) -> np.ndarray:
-  """Returns an image of another size, each pixel the mean of what it covers.
+  """Returns an image of another size, each pixel the mean of its area.
 
   Args:
     image: uint8 [height, width, channels].
@@ -23,5 +22,7 @@ def resized(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _resized(image: np.ndarray, size: int) -> np.ndarray:
+  from PIL import Image  # An optional package, so not at the top.
+
   pillow = Image.fromarray(np.ascontiguousarray(image))
   return np.asarray(pillow.resize((size, size), Image.Resampling.BOX))

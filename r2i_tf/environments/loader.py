@@ -4,16 +4,20 @@ Every suite is a `dm_env.Environment` underneath, which TF-Agents'
 `DmControlWrapper` takes over.
 """
 
+import contextlib
 from typing import Optional
 
 import numpy as np
 from tf_agents.environments import batched_py_environment
 from tf_agents.environments import py_environment
 
+from r2i_tf import schema
+from r2i_tf.environments import checks
 from r2i_tf.environments import dm_env_adapter
+from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
-from r2i_tf.environments import pool as pool_lib
-from r2i_tf.environments import suites
+from r2i_tf.environments.pool import environment_pool as pool_lib
+from r2i_tf.environments.suites import registry as suites
 
 
 def load(
@@ -24,7 +28,8 @@ def load(
   Args:
     task: A name from `list_tasks()`, such as `bsuite/memory_len/9`; or a
       `dm_env.Environment`; or a function that makes one, which gets the seed
-      if it has an argument named so, or one without default.
+      if it has an argument named so, or one without default. The environment is
+      taken over: closed with the one that is returned, and after an error.
     seed: The seed of the environment's randomness, from 0 to 2^32 - 1. The same
       seed gives the same episodes for the same actions.
     options: How the task is set up: the dataclass of its suite, such as
@@ -38,10 +43,9 @@ def load(
 
   Raises:
     UnknownTaskError: There is no such task.
+    InvalidTaskError: `task` is none of these.
     MissingSuiteError: The suite needs something that is not installed.
-    schema.ConfigError: The suite has no such option.
-    TypeError: `task` is none of these.
-    ValueError: `seed` is out of range.
+    schema.ConfigError: The suite has no such option, or `seed` is out of range.
   """
   return dm_env_adapter.from_dm_env(suites.make(task, seed, options))
 
@@ -68,38 +72,49 @@ def load_batch(
 
   Returns:
     One environment with the batch dimension [count]; `TFPyEnvironment` takes
-    it.
+    it. If one of the environments cannot be made, those before it are closed.
 
   Raises:
     UnknownTaskError: There is no such task.
+    InvalidTaskError: `task` cannot be made `count` times.
     MissingSuiteError: The suite needs something that is not installed.
-    schema.ConfigError: The suite has no such option.
-    TypeError: `task` cannot be made `count` times.
-    ValueError: `seed` is negative or `count` is below 1.
+    schema.ConfigError: The suite has no such option, `seed` is negative or
+      `count` is below 1.
+    UnsupportedSpecError: The environments differ in their specs.
   """
-  if count < 1:
-    raise ValueError(
-        f'the number of environments is {count}, but it must be at least 1.'
-    )
-  if seed < 0:
-    raise ValueError(
-        f'the seed of the environments is {seed}, but it must be at least 0.'
-    )
+  schema.require(
+      count >= 1,
+      f'the number of environments is {count}, but it must be at least 1.',
+  )
+  schema.require(
+      seed >= 0,
+      f'the seed of the environments is {seed}, but it must be at least 0.',
+  )
   if not isinstance(task, str) and not callable(task) and count > 1:
-    raise TypeError(
+    raise errors.InvalidTaskError(
         f'one {suites.name_of(task)} cannot be {count} environments: give a'
         ' function that makes one.'
     )
-  seeds = np.random.default_rng(seed).choice(
+  drawn = np.random.default_rng(seed).choice(
       suites.SEEDS, size=count, replace=False
   )
-  seeds = [int(s) for s in seeds]
+  seeds = [int(s) for s in drawn]
   if pool is not None:
     return pool_lib.EnvironmentPool(task, seeds, options, pool)
-  return batched_py_environment.BatchedPyEnvironment(
-      [
-          dm_env_adapter.from_dm_env(suites.make(task, s, options, index))
-          for index, s in enumerate(seeds)
-      ],
-      multithreading=False,
-  )
+  with contextlib.ExitStack() as on_error:
+    members = []
+    for index, member_seed in enumerate(seeds):
+      member = dm_env_adapter.from_dm_env(
+          suites.make(task, member_seed, options, index)
+      )
+      on_error.callback(member.close)
+      members.append(member)
+    checks.check_alike(
+        suites.name_of(task),
+        [(m.observation_spec(), m.action_spec()) for m in members],
+    )
+    batch = batched_py_environment.BatchedPyEnvironment(
+        members, multithreading=False
+    )
+    on_error.pop_all()
+  return batch

@@ -1,9 +1,10 @@
-"""Rendering without a screen, for the suites that MuJoCo draws.
+"""Rendering without a screen, for the suites whose images MuJoCo renders.
 
 MuJoCo reads the environment variable MUJOCO_GL when it is imported, so it is
 `load_mujoco` that imports it first.
 """
 
+from collections.abc import Callable
 from concurrent import futures
 import ctypes
 import functools
@@ -11,7 +12,7 @@ import os
 import queue
 import sys
 import threading
-from typing import Any, Callable, Optional, Set, TypeVar
+from typing import Any, Optional, TypeVar
 import weakref
 
 import dm_env
@@ -30,37 +31,42 @@ _REMEDY = (
 )
 
 
-class _DrawingThread:
-  """What draws belongs to the thread that drew first: this one.
+class _RenderingThread:
+  """A renderer belongs to the thread that rendered first: this one.
 
   When the program ends, all that is still open is closed in it, before MuJoCo
   does that in the main thread and fails.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     """Starts the thread, and another that waits for the program's end."""
-    self._calls = queue.SimpleQueue()
-    self._open: Set[weakref.finalize] = set()
+    self._calls: queue.SimpleQueue = queue.SimpleQueue()
+    self._open: set[weakref.finalize] = set()
     self._thread = threading.Thread(
-        target=self._work, name='drawing', daemon=True
+        target=self._work, name='rendering', daemon=True
     )
     self._thread.start()
-    # Not a daemon: Python waits for it, and only then runs what is to be done
-    # at exit.
-    threading.Thread(target=self._close_at_end, name='end of drawing').start()
+    # Not a daemon: Python waits for it before it calls the functions that are
+    # registered for its exit, MuJoCo's among them.
+    threading.Thread(target=self._close_at_end, name='end of rendering').start()
 
   def run(self, function: Callable[..., _T], *args: Any) -> _T:
-    """Returns, or raises, what the function does in the thread."""
+    """Calls a function in the thread; returns or raises what it does."""
     if threading.current_thread() is self._thread:  # While it collects garbage.
       return function(*args)
-    future = futures.Future()
+    future: futures.Future = futures.Future()
     self._calls.put((future, functools.partial(function, *args)))
     return future.result()
 
   def closing(self, owner: Any, close: Callable[[], None]) -> Callable[[], Any]:
-    """Returns what closes, once; it is called at the end of `owner`, too."""
+    """Returns a function that calls `close`, at its first call only.
 
-    def close_once():
+    Args:
+      owner: At whose end the function is called, too.
+      close: To be called in the thread.
+    """
+
+    def close_once() -> None:
       self._open.discard(finalizer)
       self.run(close)
 
@@ -69,7 +75,7 @@ class _DrawingThread:
     self._open.add(finalizer)
     return finalizer
 
-  def _work(self):
+  def _work(self) -> None:
     while True:
       future, call = self._calls.get()
       try:
@@ -78,23 +84,23 @@ class _DrawingThread:
         future.set_exception(error)
       del future, call  # Nothing is kept alive while this waits.
 
-  def _close_at_end(self):
+  def _close_at_end(self) -> None:
     threading.main_thread().join()
     for finalizer in list(self._open):
       finalizer()
 
 
 @functools.cache
-def thread() -> _DrawingThread:
-  """Returns the one thread of this process that draws."""
-  return _DrawingThread()
+def thread() -> _RenderingThread:
+  """Returns the one thread of this process that renders."""
+  return _RenderingThread()
 
 
-class InOneThread(wrappers.Wrapper):
-  """Runs an environment that draws in one thread, whoever calls.
+class InRenderingThread(wrappers.Wrapper):
+  """Runs an environment that renders in one thread, whoever calls.
 
-  TensorFlow steps an environment from any of its threads, and what draws may
-  be used in one only. It is the same for all such environments of the process.
+  TensorFlow steps an environment from any of its threads, and a renderer may be
+  used in one only. It is the same for all such environments of the process.
   An environment that nobody closes is closed once nobody has it, or when the
   program ends.
   """
@@ -113,16 +119,16 @@ class InOneThread(wrappers.Wrapper):
     return thread().run(self._environment.step, action)
 
   def close(self) -> None:
-    """Frees what the environment holds; once is enough."""
+    """Frees the resources of the environment; once is enough."""
     self._close()
 
 
 def load_mujoco() -> None:
-  """Imports dm_control's MuJoCo, with a way to draw where there is one.
+  """Imports dm_control's MuJoCo, with a way to render where there is one.
 
   Raises:
     ModuleNotFoundError: The package is not installed.
-    errors.MissingSuiteError: MUJOCO_GL names what cannot be loaded.
+    errors.MissingSuiteError: MUJOCO_GL names a library that cannot be loaded.
   """
   _choose_backend()
   try:
@@ -141,7 +147,7 @@ def _choose_backend() -> None:
   """Sets MUJOCO_GL to egl, or else osmesa, where that can be loaded.
 
   A value that is set already stays. Without either library it becomes `off`,
-  unless there is a screen: MuJoCo would look for one and, when it then draws,
+  unless there is a screen: MuJoCo would look for one and, when it then renders,
   end the whole process.
   """
   if _VARIABLE in os.environ or not sys.platform.startswith('linux'):
@@ -157,7 +163,7 @@ def _choose_backend() -> None:
 
 
 def require(task: str) -> None:
-  """Checks that images can be drawn.
+  """Checks that images can be rendered.
 
   Args:
     task: Its name, for the error.
@@ -168,24 +174,24 @@ def require(task: str) -> None:
   reason = failure()
   if reason is not None:
     raise errors.MissingSuiteError(
-        f'{task} draws images, which fails with {_setting()} ({reason}):'
+        f'{task} renders images, which fails with {_setting()} ({reason}):'
         f' {_REMEDY}.'
     )
 
 
 @functools.cache
 def failure() -> Optional[str]:
-  """Returns why a first image cannot be drawn, None if it can."""
+  """Returns why a first image cannot be rendered, None if it can."""
   try:
-    thread().run(_draw)
+    thread().run(_render)
   except Exception as error:
     # Whatever a driver or PyOpenGL raises, there is no image.
     return _line(error)
   return None
 
 
-def _draw() -> None:
-  """Draws an image of nothing."""
+def _render() -> None:
+  """Renders an image of nothing."""
   from dm_control import mujoco
 
   physics = mujoco.Physics.from_xml_string('<mujoco/>')

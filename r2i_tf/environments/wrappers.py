@@ -1,5 +1,7 @@
-"""What changes the steps of a `dm_env` environment, whatever its suite."""
+"""Wrappers of `dm_env` environments that change their steps, for any suite."""
 
+from collections.abc import Iterator
+import contextlib
 from typing import Any
 
 import dm_env
@@ -22,28 +24,28 @@ class Wrapper(dm_env.Environment):
     """Takes a step; after the end of an episode, starts one."""
     return self._environment.step(action)
 
-  def observation_spec(self):
+  def observation_spec(self) -> Any:
     """Returns the specs of an observation."""
     return self._environment.observation_spec()
 
-  def action_spec(self):
+  def action_spec(self) -> Any:
     """Returns the spec of an action."""
     return self._environment.action_spec()
 
-  def reward_spec(self):
+  def reward_spec(self) -> Any:
     """Returns the spec of a reward."""
     return self._environment.reward_spec()
 
-  def discount_spec(self):
+  def discount_spec(self) -> Any:
     """Returns the spec of a discount."""
     return self._environment.discount_spec()
 
   def close(self) -> None:
-    """Frees what the environment holds."""
+    """Frees the resources of the environment."""
     self._environment.close()
 
   def __getattr__(self, name: str) -> Any:
-    # Only what is not found here, such as the physics that draws an image.
+    # Only of names not found here, such as the physics that renders an image.
     if name.startswith('_'):
       raise AttributeError(name)
     return getattr(self._environment, name)
@@ -52,8 +54,8 @@ class Wrapper(dm_env.Environment):
 class ActionRepeat(Wrapper):
   """Holds each action for some steps.
 
-  What is returned is the observation and the discount of the last of them, and
-  the sum of their rewards. The end of an episode ends the repetition.
+  A time step has the observation and the discount of the last of them, and the
+  sum of their rewards. The end of an episode ends the repetition.
   """
 
   def __init__(self, environment: dm_env.Environment, count: int):
@@ -78,7 +80,7 @@ class ActionRepeat(Wrapper):
 class NormalizedActions(Wrapper):
   """Takes actions in [-1, 1] to the bounds of a continuous environment.
 
-  Beyond them, actions are clipped: what a policy samples may lie outside.
+  Beyond them, actions are clipped: a policy's samples may lie outside.
   """
 
   def __init__(self, environment: dm_env.Environment):
@@ -105,7 +107,7 @@ class NormalizedActions(Wrapper):
     return self._spec
 
 
-class DrawnBoard(Wrapper):
+class RenderedBoard(Wrapper):
   """Shows a board of numbers in [0, 1] as a gray image, enlarged.
 
   A pixel is the field that its place falls on (nearest neighbour).
@@ -121,17 +123,17 @@ class DrawnBoard(Wrapper):
 
   def reset(self) -> dm_env.TimeStep:
     """Starts an episode."""
-    return self._drawn(self._environment.reset())
+    return self._rendered(self._environment.reset())
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """Takes a step."""
-    return self._drawn(self._environment.step(action))
+    return self._rendered(self._environment.step(action))
 
   def observation_spec(self) -> specs.BoundedArray:
     """Returns the spec of an image, uint8 [size, size, 1]."""
     return self._spec
 
-  def _drawn(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
+  def _rendered(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
     image = np.rint(255 * time_step.observation[self._fields])
     image = image.astype(np.uint8)[..., np.newaxis]
     return time_step._replace(observation=image)
@@ -152,3 +154,12 @@ def normalized(environment: dm_env.Environment) -> dm_env.Environment:
   if continuous and np.all(np.isfinite(spec.maximum - spec.minimum)):
     return NormalizedActions(environment)
   return environment
+
+
+@contextlib.contextmanager
+def closed_on_error(environment: dm_env.Environment) -> Iterator[None]:
+  """Closes an environment if what is done inside raises."""
+  with contextlib.ExitStack() as on_error:
+    on_error.callback(environment.close)
+    yield
+    on_error.pop_all()

@@ -5,18 +5,17 @@ over its inputs more than a scan in one chunk. What pays depends on how many
 numbers one step must hold to keep the device busy.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 import contextlib
 import enum
 import math
-from typing import Iterator
+from typing import Optional
 
 import tensorflow as tf
 
 
 class Device(enum.Enum):
-  """What a scan is tuned for."""
+  """A kind of device that a scan is tuned for."""
 
   CPU = 'cpu'
   GPU = 'gpu'
@@ -27,12 +26,12 @@ class Device(enum.Enum):
 # below, the cost of a step is that of the loop itself.
 _CPU_LANES = 128
 
-_target: Device | None = None
+_target: Optional[Device] = None
 
 
 @contextlib.contextmanager
 def compile_for(device: Device) -> Iterator[None]:
-  """Tunes what is traced inside for `device`, whatever this machine has."""
+  """Tunes the scans traced inside for `device`, whatever this machine has."""
   global _target
   previous, _target = _target, device
   try:
@@ -42,7 +41,7 @@ def compile_for(device: Device) -> Iterator[None]:
 
 
 def target_device() -> Device:
-  """The device that scans are tuned for: by default, what this machine has."""
+  """Returns the device that scans are tuned for: by default, this machine's."""
   if _target is not None:
     return _target
   for device in (Device.TPU, Device.GPU):
@@ -51,7 +50,9 @@ def target_device() -> Device:
   return Device.CPU
 
 
-def chunk_length(batch_size: int | None, length: int, state_size: int) -> int:
+def chunk_length(
+    batch_size: Optional[int], length: int, state_size: int
+) -> int:
   """Returns K for a scan of [B, L, 2, P] on `target_device()`.
 
   On a CPU one chunk, unless B * P is so small that a step is over before the
@@ -59,7 +60,7 @@ def chunk_length(batch_size: int | None, length: int, state_size: int) -> int:
   the power of two next to sqrt(L), which makes the fewest steps in sequence.
 
   Args:
-    batch_size: B; None, where it is unknown, counts as 1.
+    batch_size: B; None, for an unknown one, counts as 1.
     length: L.
     state_size: P.
   """

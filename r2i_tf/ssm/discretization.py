@@ -5,32 +5,22 @@ x_t = lambda_bar x_(t-1) + B_bar u_t. `discretize` gives the second from the
 first, on pairs of real numbers.
 """
 
-from __future__ import annotations
-
-import enum
-
 import tensorflow as tf
+
+from r2i_tf.ssm import options
+
+# The real and the imaginary part.
+_Pair = tuple[tf.Tensor, tf.Tensor]
 
 # Below this abs(z) the series of (exp(z) - 1) / z is exact to float32.
 _SERIES_RADIUS = 0.03
-
-
-class Discretization(enum.Enum):
-  """How the input and the state move between two steps.
-
-  BILINEAR: the trapezoidal rule; stable wherever the continuous system is.
-  ZERO_ORDER_HOLD: exact for an input that stays constant during a step.
-  """
-
-  BILINEAR = 'bilinear'
-  ZERO_ORDER_HOLD = 'zoh'
 
 
 def discretize(
     eigenvalues: tf.Tensor,
     b: tf.Tensor,
     step: tf.Tensor,
-    method: Discretization,
+    method: options.Discretization,
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Discretises a diagonal state-space model (S5, arXiv 2208.04933, eq. 6).
 
@@ -45,18 +35,18 @@ def discretize(
     eigenvalues: float32 [P, 2], lambda.
     b: float32 [P, H, 2], the input matrix B.
     step: float32 [P, 1], the length of a step, positive.
-    method: which of the two rules.
+    method: Which of the two rules.
 
   Returns:
     lambda_bar, float32 [P, 2], and B_bar, float32 [P, H, 2].
 
   Raises:
-    ValueError: if a shape or the method is not as above.
+    ValueError: A shape, a dtype or the method is not as above.
   """
   eigenvalues, b, step = _validated(eigenvalues, b, step)
   z_re = eigenvalues[:, 0] * step[:, 0]
   z_im = eigenvalues[:, 1] * step[:, 0]
-  if method is Discretization.BILINEAR:
+  if method is options.Discretization.BILINEAR:
     denominator_re = 1.0 - 0.5 * z_re
     denominator_im = -0.5 * z_im
     inverse_re, inverse_im = _reciprocal(denominator_re, denominator_im)
@@ -64,14 +54,14 @@ def discretize(
         inverse_re, inverse_im, 1.0 + 0.5 * z_re, 0.5 * z_im
     )
     scale_re, scale_im = inverse_re, inverse_im
-  elif method is Discretization.ZERO_ORDER_HOLD:
+  elif method is options.Discretization.ZERO_ORDER_HOLD:
     lambda_re = tf.exp(z_re) * tf.cos(z_im)
     lambda_im = tf.exp(z_re) * tf.sin(z_im)
     scale_re, scale_im = _exponential_quotient(z_re, z_im)
   else:
     raise ValueError(
         f'method is {method!r}; it must be one of'
-        f' {[str(allowed) for allowed in Discretization]}.'
+        f' {[str(allowed) for allowed in options.Discretization]}.'
     )
   b_re, b_im = _multiply(
       (scale_re * step[:, 0])[:, tf.newaxis],
@@ -85,19 +75,24 @@ def discretize(
   )
 
 
-def _multiply(left_re, left_im, right_re, right_im):
+def _multiply(
+    left_re: tf.Tensor,
+    left_im: tf.Tensor,
+    right_re: tf.Tensor,
+    right_im: tf.Tensor,
+) -> _Pair:
   return (
       left_re * right_re - left_im * right_im,
       left_re * right_im + left_im * right_re,
   )
 
 
-def _reciprocal(re, im):
+def _reciprocal(re: tf.Tensor, im: tf.Tensor) -> _Pair:
   square = re * re + im * im
   return re / square, -im / square
 
 
-def _exponential_quotient(z_re, z_im):
+def _exponential_quotient(z_re: tf.Tensor, z_im: tf.Tensor) -> _Pair:
   """(exp(z) - 1) / z, with value and gradient right down to z = 0."""
   is_small = z_re * z_re + z_im * z_im < _SERIES_RADIUS**2
   # The branch not taken must stay finite too, or its gradient is NaN.
@@ -127,7 +122,10 @@ def _exponential_quotient(z_re, z_im):
   )
 
 
-def _validated(eigenvalues, b, step):
+def _validated(
+    eigenvalues: tf.Tensor, b: tf.Tensor, step: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+  """Returns the arguments as tensors, their shapes and dtypes checked."""
   tensors = {
       'eigenvalues': tf.convert_to_tensor(eigenvalues),
       'b': tf.convert_to_tensor(b),

@@ -12,7 +12,8 @@ the original basis before carrying them into the eigenbasis.
 and the two initialisers draw B and C.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,9 @@ def normal_part(size: int) -> np.ndarray:
 
   Returns:
     S, float64 [N, N].
+
+  Raises:
+    ValueError: `size` is below 1.
   """
   if size < 1:
     raise ValueError(f'size is {size}; it must be at least 1.')
@@ -49,6 +53,9 @@ def eigendecomposition(size: int) -> tuple[np.ndarray, np.ndarray]:
   Returns:
     lambda, complex128 [N], in ascending order of the imaginary part, and V,
     complex128 [N, N], one eigenvector a column.
+
+  Raises:
+    ValueError: `size` is below 1.
   """
   skew = normal_part(size) + 0.5 * np.eye(size)
   imaginary, vectors = np.linalg.eigh(-1j * skew)
@@ -66,15 +73,15 @@ def block_diagonal(
 
   Args:
     state_size: P, the number of eigenvalues kept. A multiple of `blocks`.
-    blocks: number of copies.
-    conjugate_symmetry: whether one of each conjugate pair is kept.
+    blocks: How many copies.
+    conjugate_symmetry: Whether one of each conjugate pair is kept.
 
   Returns:
     lambda, complex128 [P], and V, complex128 [Q, P], where Q is P, or 2 P with
     conjugate symmetry.
 
   Raises:
-    ValueError: if `state_size` is not a positive multiple of `blocks`.
+    ValueError: `state_size` is not a positive multiple of `blocks`.
   """
   if blocks < 1 or state_size < 1 or state_size % blocks:
     raise ValueError(
@@ -97,20 +104,28 @@ class InputMatrixInitializer(tf.keras.initializers.Initializer):
   applies it to B).
   """
 
-  def __init__(self, vectors: np.ndarray, seed: int | None = None):
+  def __init__(self, vectors: np.ndarray, seed: Optional[int] = None):
     """Creates the initialiser.
 
     Args:
       vectors: V, complex128 [Q, P], from `block_diagonal`.
-      seed: for the draw; None takes Keras' own.
+      seed: Of the draw; None takes Keras' own.
+
+    Raises:
+      ValueError: `vectors` is not a matrix.
     """
-    self._vectors = vectors
+    self._vectors = _checked(vectors)
     self._draw = _truncated_normal(vectors.shape[0], seed)
 
-  def __call__(self, shape, dtype=None, **kwargs) -> tf.Tensor:
+  def __call__(
+      self,
+      shape: Sequence[int],
+      dtype: Optional[tf.DType] = None,
+      **kwargs: Any,
+  ) -> tf.Tensor:
     """Returns B for `shape`, which must be [P, H, 2]."""
     rows, columns = self._vectors.shape
-    _check_shape(shape, (columns, shape[1], 2))
+    _check_shape(shape, [columns, None, 2])
     drawn = tf.cast(self._draw([rows, shape[1]]), tf.complex128)
     matrix = tf.matmul(self._vectors, drawn, adjoint_a=True)
     return _to_pairs(matrix, dtype)
@@ -122,46 +137,65 @@ class OutputMatrixInitializer(tf.keras.initializers.Initializer):
   C_0 is complex [H, Q], its real and its imaginary part each truncated normal
   of variance 1 / Q: the LeCun rule for the Q numbers that make one output.
 
-  The published R2I counts H Q numbers, which makes what memory adds to an
+  The published R2I counts H Q numbers, which makes the share of memory in an
   output sqrt(H) times smaller, next to D u of the size of the input. A small
   model learned to use its memory a little sooner by the rule used here
   (docs/learning.md).
   """
 
-  def __init__(self, vectors: np.ndarray, seed: int | None = None):
+  def __init__(self, vectors: np.ndarray, seed: Optional[int] = None):
     """Creates the initialiser.
 
     Args:
       vectors: V, complex128 [Q, P], from `block_diagonal`.
-      seed: for the draw; None takes Keras' own.
+      seed: Of the draw; None takes Keras' own.
+
+    Raises:
+      ValueError: `vectors` is not a matrix.
     """
-    self._vectors = vectors
+    self._vectors = _checked(vectors)
     self._seed = seed
 
-  def __call__(self, shape, dtype=None, **kwargs) -> tf.Tensor:
+  def __call__(
+      self,
+      shape: Sequence[int],
+      dtype: Optional[tf.DType] = None,
+      **kwargs: Any,
+  ) -> tf.Tensor:
     """Returns C for `shape`, which must be [H, P, 2]."""
     rows, columns = self._vectors.shape
-    _check_shape(shape, (shape[0], columns, 2))
+    _check_shape(shape, [None, columns, 2])
     draw = _truncated_normal(rows, self._seed)
     drawn = tf.cast(draw([shape[0], rows, 2]), tf.float64)
     drawn = tf.complex(drawn[..., 0], drawn[..., 1])
     return _to_pairs(tf.matmul(drawn, self._vectors), dtype)
 
 
-def _truncated_normal(fan_in: int, seed: int | None):
+def _truncated_normal(
+    fan_in: int, seed: Optional[int]
+) -> tf.keras.initializers.Initializer:
   # Cut off at two standard deviations a unit normal has deviation 0.8796.
   return tf.keras.initializers.TruncatedNormal(
       stddev=fan_in**-0.5 / 0.87962566, seed=seed
   )
 
 
-def _check_shape(shape, expected) -> None:
-  if tuple(shape) != expected:
+def _checked(vectors: np.ndarray) -> np.ndarray:
+  if vectors.ndim != 2:
+    raise ValueError(f'vectors has shape {vectors.shape}; it must be [Q, P].')
+  return vectors
+
+
+def _check_shape(
+    shape: Sequence[int], expected: Sequence[Optional[int]]
+) -> None:
+  if not tf.TensorShape(shape).is_compatible_with(expected):
     raise ValueError(
-        f'the variable has shape {tuple(shape)}; it must be {expected}.'
+        f'the variable has shape {tuple(shape)}; it must be'
+        f' {tf.TensorShape(expected)}.'
     )
 
 
-def _to_pairs(matrix: tf.Tensor, dtype) -> tf.Tensor:
+def _to_pairs(matrix: tf.Tensor, dtype: Optional[tf.DType]) -> tf.Tensor:
   pairs = tf.stack([tf.math.real(matrix), tf.math.imag(matrix)], axis=-1)
   return tf.cast(pairs, dtype or tf.float32)

@@ -7,20 +7,23 @@ discretised with a learned step length a state channel (S5, arXiv 2208.04933).
 which has the recurrence, and `stack`, which has the layers of a network.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Optional, Union
 
 import tensorflow as tf
 
 from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import hippo
+from r2i_tf.ssm import options
 from r2i_tf.ssm import scan
+
+DType = Union[str, tf.keras.mixed_precision.Policy]
+Shape = Union[tf.TensorShape, Sequence[Optional[int]]]
 
 
 class DiscretizedSSM(NamedTuple):
-  """What a step needs, computed from the variables of a `DiagonalSSM`.
+  """The arrays that a step reads, from the variables of a `DiagonalSSM`.
 
   The two projections are real matrices, in the layer's compute dtype, so that
   each costs one real product; the rest is float32.
@@ -56,46 +59,46 @@ class DiagonalSSM(tf.keras.layers.Layer):
       width: int,
       state_size: int,
       blocks: int,
-      discretization: discretization_lib.Discretization = (
-          discretization_lib.Discretization.BILINEAR
+      discretization: options.Discretization = (
+          options.Discretization.BILINEAR
       ),
       min_step: float = 0.001,
       max_step: float = 0.1,
       conjugate_symmetry: bool = False,
-      eigenvalue_clip: float | None = None,
+      eigenvalue_clip: Optional[float] = None,
       learned_initial_state: bool = True,
-      dtype: str | tf.keras.mixed_precision.Policy | None = None,
-      name: str | None = None,
+      dtype: Optional[DType] = None,
+      name: Optional[str] = None,
   ):
     """Creates the layer; variables come with `build`.
 
     Args:
       width: H, the number of inputs and of outputs.
       state_size: P, the number of complex state channels.
-      blocks: number of HiPPO blocks the state starts as; must divide P.
-      discretization: the rule that turns continuous time into steps.
-      min_step: lower bound of the initial step lengths, positive.
-      max_step: upper bound of the initial step lengths.
-      conjugate_symmetry: whether the state holds one of each conjugate pair,
+      blocks: How many HiPPO blocks the state starts as; must divide P.
+      discretization: The rule that turns continuous time into steps.
+      min_step: Lower bound of the initial step lengths, positive.
+      max_step: Upper bound of the initial step lengths.
+      conjugate_symmetry: Whether the state holds one of each conjugate pair,
         its twin implied, so that y = 2 Re(C x) + D u.
-      eigenvalue_clip: upper bound for the real part of the eigenvalues,
+      eigenvalue_clip: Upper bound for the real part of the eigenvalues,
         negative, which keeps the layer stable; None for no bound. An
         eigenvalue above the bound receives no gradient for its real part.
-      learned_initial_state: whether the state after a reset is a variable
+      learned_initial_state: Whether the state after a reset is a variable
         (zeros at first) rather than zeros.
       dtype: Keras dtype or policy of the projections; None for the global one.
-      name: of the layer.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if an argument is not as above.
+      ValueError: An argument is not as above.
     """
     super().__init__(name=name, dtype=dtype)
     if width < 1:
       raise ValueError(f'width is {width}; it must be at least 1.')
-    if discretization not in tuple(discretization_lib.Discretization):
+    if discretization not in tuple(options.Discretization):
       raise ValueError(
           f'discretization is {discretization!r}; it must be one of'
-          f' {[str(a) for a in discretization_lib.Discretization]}.'
+          f' {[str(a) for a in options.Discretization]}.'
       )
     if not 0.0 < min_step <= max_step:
       raise ValueError(
@@ -118,7 +121,7 @@ class DiagonalSSM(tf.keras.layers.Layer):
     self._eigenvalue_clip = eigenvalue_clip
     self._has_learned_initial_state = learned_initial_state
 
-  def build(self, input_shape) -> None:
+  def build(self, input_shape: Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
     width, state_size = self._width, self._state_size
     if tf.TensorShape(input_shape)[-1] != width:
@@ -128,7 +131,11 @@ class DiagonalSSM(tf.keras.layers.Layer):
       )
     constant = tf.keras.initializers.Constant
 
-    def add(name, shape, initializer):
+    def add(
+        name: str,
+        shape: list[int],
+        initializer: Union[str, tf.keras.initializers.Initializer],
+    ) -> tf.Variable:
       # In full precision also where Keras would cast it for its reader.
       return self.add_weight(
           name=name,
@@ -197,7 +204,7 @@ class DiagonalSSM(tf.keras.layers.Layer):
     return tf.convert_to_tensor(self.learned_initial_state)
 
   def discretize(self) -> DiscretizedSSM:
-    """What `step` needs, from the variables as they are now."""
+    """Returns the arrays that `step` reads, from the variables as they are."""
     self._require_built()
     lambda_re = tf.convert_to_tensor(self.lambda_re)
     if self._eigenvalue_clip is not None:
@@ -232,7 +239,7 @@ class DiagonalSSM(tf.keras.layers.Layer):
     """Runs the layer over a sequence.
 
     Args:
-      u: floating [B, L, H], the inputs.
+      u: Floating [B, L, H], the inputs.
       carry: float32 [B, 2, P], the state before step 0.
       is_reset: bool [B, L], True where the state is replaced by
         `initial_state` before the step.
@@ -242,7 +249,7 @@ class DiagonalSSM(tf.keras.layers.Layer):
       [B, L, 2, P].
 
     Raises:
-      ValueError: if a shape or a dtype is not as above.
+      ValueError: A shape or a dtype is not as above.
     """
     discretized = self.discretize()
     x = self.states(u, carry, is_reset, discretized)
@@ -253,23 +260,23 @@ class DiagonalSSM(tf.keras.layers.Layer):
       u: tf.Tensor,
       carry: tf.Tensor,
       is_reset: tf.Tensor,
-      discretized: DiscretizedSSM | None = None,
+      discretized: Optional[DiscretizedSSM] = None,
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """Runs the layer for one step; agrees with `call`.
 
     Args:
-      u: floating [B, H], the input.
+      u: Floating [B, H], the input.
       carry: float32 [B, 2, P], the state before the step.
       is_reset: bool [B], True where the state is replaced by `initial_state`
         before the step.
-      discretized: what `discretize` returned; None computes it here. Give it
+      discretized: As `discretize` returned it; None computes it here. Give it
         where the step is inside a loop.
 
     Returns:
       The output y, float32 [B, H], and the state x, float32 [B, 2, P].
 
     Raises:
-      ValueError: if a shape or a dtype is not as above.
+      ValueError: A shape or a dtype is not as above.
     """
     if discretized is None:
       discretized = self.discretize()
@@ -306,10 +313,20 @@ class DiagonalSSM(tf.keras.layers.Layer):
     """The second half: y = Re(C x) + D u, float32 [..., H].
 
     Args:
-      u: floating [..., H], the inputs.
+      u: Floating [..., H], the inputs.
       x: float32 [..., 2, P], the states.
-      discretized: what `discretize` returned.
+      discretized: As `discretize` returned it.
+
+    Raises:
+      ValueError: `u` or `x` is not as above.
     """
+    u, x = tf.convert_to_tensor(u), tf.convert_to_tensor(x)
+    expected = [*u.shape[:-1], 2, self._state_size]
+    if not x.shape.is_compatible_with(expected):
+      raise ValueError(
+          f'x has shape {x.shape}; with u of shape {u.shape} it must be'
+          f' {tf.TensorShape(expected)}.'
+      )
     flat = tf.reshape(x, [-1, 2 * self._state_size])
     y = tf.matmul(
         tf.cast(flat, self.compute_dtype), discretized.output_projection

@@ -3,8 +3,6 @@
 To be called in a program that XLA compiles: the slices are XLA's own.
 """
 
-from __future__ import annotations
-
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
@@ -24,33 +22,35 @@ def run(
   """One loop over `axis`: a step is an affine map of the state.
 
   Args:
-    lambda_bar: pair of [P].
+    lambda_bar: Pair of [P].
     inputs: [..., K, ..., 2, P], steps along `axis`.
     is_reset: bool [..., K, ...].
-    carry: pair of [..., P], the state before the first step taken.
-    initial_state: pair of [P].
-    axis: which axis of `inputs` and `is_reset` the steps are along.
-    reverse: whether the last step along the axis is the first taken.
-    reset_after: whether a reset replaces the state after its step, instead of
-      before: the step's own result is what is returned either way.
+    carry: Pair of [..., P], the state before the first step taken.
+    initial_state: Pair of [P].
+    axis: The axis of `inputs` and `is_reset` that the steps are along.
+    reverse: Whether the last step along the axis is the first taken.
+    reset_after: Whether a reset replaces the state after its step, instead of
+      before; the step's own result is returned either way.
 
   Returns:
     The states, of the shape of `inputs`.
   """
   length = inputs.shape[axis]
 
-  def start(step, rank):
+  def start(step: tf.Tensor, rank: int) -> tf.Tensor:
     return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
 
-  def at(x, step):
-    """The part of `x` at a step: a slice, without `axis`."""
+  def at(x: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """Returns the part of `x` at a step: a slice, without `axis`."""
     shape = tf.shape(x)
     size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
     part = xla.dynamic_slice(x, start(step, x.shape.rank), size)
     part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
     return tf.squeeze(part, axis)
 
-  def body(count, state, states):
+  def body(
+      count: tf.Tensor, state: planes.Pair, states: tf.Tensor
+  ) -> tuple[tf.Tensor, planes.Pair, tf.Tensor]:
     step = length - 1 - count if reverse else count
     step_is_reset = at(is_reset, step)
     if not reset_after:
@@ -77,10 +77,11 @@ def run(
 
 
 def _blank(like: tf.Tensor, is_reset: tf.Tensor) -> tf.Tensor:
-  """Zeros of a shape, which TensorFlow cannot know to be zeros.
+  """Returns zeros of a shape that TensorFlow cannot know to be zeros.
 
-  What it knows, it computes when it hands the program to XLA, and holds several
-  copies of on the host. XLA sees through this and makes a broadcast.
+  It would compute zeros that it knows when it hands the program to XLA, and
+  hold several copies of them on the host. XLA sees through this and makes a
+  broadcast.
   """
   flag = tf.reshape(is_reset, [-1])[0]
   zero = tf.cast(tf.logical_and(flag, False), like.dtype)
@@ -101,7 +102,7 @@ def chunked(x: tf.Tensor, chunk_length: int) -> tf.Tensor:
 
 
 def unchunked(x: tf.Tensor, length: int) -> tf.Tensor:
-  """The inverse of `_chunked`."""
+  """The inverse of `chunked`."""
   steps = x.shape[0] * x.shape[1]
   x = tf.reshape(x, tf.concat([[steps], tf.shape(x)[2:]], axis=0))[:length]
   return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])

@@ -4,8 +4,6 @@ At rest they are one array with the planes along axis -2, [..., 2, P]; in
 arithmetic a pair of [..., P]. Nothing here knows of time.
 """
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 # (real part, imaginary part), two tensors of one shape.

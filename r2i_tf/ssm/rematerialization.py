@@ -1,16 +1,19 @@
 """Computing again in the backward pass instead of keeping.
 
-`tf.recompute_grad` does not survive XLA: it marks what is to be computed again
-by identities, which XLA removes, and then finds the same values computed twice
-and keeps one. A barrier of XLA's own is what it respects.
+`tf.recompute_grad` does not survive XLA: it marks the values to compute again
+by identities; XLA removes these, finds the same values computed twice and keeps
+one. It respects a barrier of its own.
 """
 
-from __future__ import annotations
-
-from typing import Any, Callable
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
+
+# From the gradient of the result to those of the arguments and variables.
+_Gradient = Callable[..., tuple[list[tf.Tensor], list[tf.Tensor]]]
 
 
 def rematerialized(
@@ -19,19 +22,21 @@ def rematerialized(
   """Returns `function` with a gradient that keeps only its arguments.
 
   Args:
-    function: tensors to one tensor. It may read variables; what it computes
-      must depend on nothing else.
+    function: Tensors to one tensor. It may read variables; its result must
+      depend on nothing else.
 
   Returns:
     A function of the same values and gradients.
   """
 
   @tf.custom_gradient
-  def wrapped(*arguments):
+  def wrapped(*arguments: tf.Tensor) -> tuple[tf.Tensor, _Gradient]:
     # Its own gradient would keep everything.
     result = function(*arguments)
 
-    def gradient(upstream, variables=()):
+    def gradient(
+        upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
       # Constants to any tape around: the barrier has no gradient.
       kept = together([tf.stop_gradient(x) for x in (*arguments, upstream)])
       with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -50,7 +55,7 @@ def rematerialized(
 
     return result, gradient
 
-  def call(*arguments):
+  def call(*arguments: tf.Tensor) -> tf.Tensor:
     return wrapped(*arguments)
 
   return call
@@ -61,11 +66,11 @@ def rematerialized(
 def together(tensors: Any) -> Any:
   """Returns the tensors once all of them are there; without gradient.
 
-  XLA's compiler neither moves what uses one of them before what makes another,
-  nor finds that something on either side is the same.
+  XLA's compiler neither moves an operation that uses one of them before an
+  operation that makes another, nor merges equal operations on either side.
 
   Args:
-    tensors: a nest of tensors.
+    tensors: A nest of tensors.
   """
   flat = xla.optimization_barrier(*tf.nest.flatten(tensors))
   return tf.nest.pack_sequence_as(tensors, flat)

@@ -31,7 +31,7 @@ step. Unrolled steps would be compiled one by one, and recomputed for each of
 their outputs where they are fused.
 
 The powers of lambda_bar are taken in float64 and rounded once: squaring in
-float32 would double the relative error each time, which is what spoils long
+float32 would double the relative error each time, which would spoil long
 memories, where abs(lambda_bar) is close to 1. They are K + 1 vectors [P].
 
 The gradient is written out by hand (see `_adjoint`): the adjoint of a linear
@@ -39,13 +39,18 @@ recurrence is the same recurrence run from the end, so a backward pass costs
 one more scan and keeps nothing but the states.
 """
 
-from __future__ import annotations
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any, NoReturn, Optional
 
 import tensorflow as tf
 
 from r2i_tf.ssm import chunking
 from r2i_tf.ssm import loops
 from r2i_tf.ssm import planes
+
+# For lambda_bar, the inputs, the carry and the initial state.
+_Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def linear_recurrence(
@@ -54,7 +59,7 @@ def linear_recurrence(
     is_reset: tf.Tensor,
     carry: tf.Tensor,
     initial_state: tf.Tensor,
-    chunk_length: int | None = None,
+    chunk_length: Optional[int] = None,
 ) -> tf.Tensor:
   """Runs a resettable diagonal linear recurrence over a sequence.
 
@@ -70,14 +75,14 @@ def linear_recurrence(
     inputs: float32 [B, L, 2, P], the projected inputs B_bar u_t. L >= 1.
     is_reset: bool [B, L], True where the state is replaced before the step.
     carry: float32 [B, 2, P], the state before step 0.
-    initial_state: float32 [2, P], what a reset puts in the state's place.
+    initial_state: float32 [2, P], which a reset puts in the state's place.
     chunk_length: K, at least 1; None for `chunking.chunk_length`'s choice.
 
   Returns:
     The states x_t, float32 [B, L, 2, P].
 
   Raises:
-    ValueError: if a shape, a dtype or `chunk_length` is not as above.
+    ValueError: A shape, a dtype or `chunk_length` is not as above.
   """
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=True
@@ -90,14 +95,18 @@ def linear_recurrence(
   chunk_length = min(chunk_length, length)
 
   @tf.custom_gradient
-  def recurrence(*arguments):
+  def recurrence(
+      *arguments: tf.Tensor,
+  ) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
     lambda_bar, inputs, carry, initial_state = _constants(arguments)
     states = _forward(
         lambda_bar, inputs, is_reset, carry, initial_state, chunk_length
     )
 
     @tf.custom_gradient
-    def gradient(upstream, *arguments):
+    def gradient(
+        upstream: tf.Tensor, *arguments: tf.Tensor
+    ) -> tuple[_Gradients, Callable[..., NoReturn]]:
       lambda_bar, states, carry, initial_state = _constants(arguments)
       return (
           _adjoint(
@@ -119,15 +128,16 @@ def linear_recurrence(
   return recurrence(lambda_bar, inputs, carry, initial_state)
 
 
-def _constants(tensors):
-  """The tensors as constants: no tape is to look for gradients inside."""
+def _constants(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+  """Returns the tensors as constants: no tape looks for gradients inside."""
   return [tf.stop_gradient(tensor) for tensor in tensors]
 
 
-def _refuse_second_derivative(*_):
+def _refuse_second_derivative(*_: tf.Tensor) -> NoReturn:
   raise NotImplementedError(
       'a second derivative of linear_recurrence was asked for, but only first'
-      ' ones are there; keep what is differentiated twice out of the layer.'
+      ' ones exist; keep a function that is differentiated twice out of the'
+      ' layer.'
   )
 
 
@@ -145,13 +155,13 @@ def linear_recurrence_step(
     inputs: float32 [B, 2, P], the projected input B_bar u of this step.
     is_reset: bool [B], True where the state is replaced before the step.
     carry: float32 [B, 2, P], the state before the step.
-    initial_state: float32 [2, P], what a reset puts in the state's place.
+    initial_state: float32 [2, P], which a reset puts in the state's place.
 
   Returns:
     The state after the step, float32 [B, 2, P].
 
   Raises:
-    ValueError: if a shape or a dtype is not as above.
+    ValueError: A shape or a dtype is not as above.
   """
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=False
@@ -226,7 +236,7 @@ def _adjoint(
     initial_state: tf.Tensor,
     upstream: tf.Tensor,
     chunk_length: int,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> _Gradients:
   """The gradient of the recurrence, given that of its states.
 
   With g_t the gradient that reaches x_t from outside, a_t the whole gradient
@@ -240,12 +250,12 @@ def _adjoint(
 
   Args:
     lambda_bar: [2, P].
-    states: [B, L, 2, P], what the recurrence returned.
+    states: [B, L, 2, P], as the recurrence returned them.
     is_reset: bool [B, L].
     carry: [B, 2, P].
     initial_state: [2, P].
     upstream: [B, L, 2, P], the gradient with respect to `states`.
-    chunk_length: as in the forward scan.
+    chunk_length: As in the forward scan.
 
   Returns:
     The gradients for lambda_bar, inputs, carry and initial_state.
@@ -295,9 +305,9 @@ def _run_back(
 ) -> tf.Tensor:
   """a_t of `_adjoint`, [B, L, 2, P]; chunks as in the forward scan.
 
-  What passes from t + 1 to t is a_(t+1), or zero where t + 1 was reset. So a
-  reset acts after its own step here, and what a chunk hands on is the a of its
-  first step, or zero.
+  From t + 1 to t passes a_(t+1), or zero where t + 1 was reset. So a reset acts
+  after its own step here, and a chunk hands on the a of its first step, or
+  zero.
   """
   length, state_size = upstream.shape[1], upstream.shape[3]
   zeros = planes.zeros(state_size)
@@ -348,8 +358,15 @@ def _run_back(
   return loops.unchunked(adjoint, length)
 
 
-def _validated(lambda_bar, inputs, is_reset, carry, initial_state, sequence):
-  """The arguments as tensors, their ranks, shapes and dtypes checked."""
+def _validated(
+    lambda_bar: tf.Tensor,
+    inputs: tf.Tensor,
+    is_reset: tf.Tensor,
+    carry: tf.Tensor,
+    initial_state: tf.Tensor,
+    sequence: bool,
+) -> tuple[tf.Tensor, ...]:
+  """Returns the arguments as tensors, ranks, shapes and dtypes checked."""
   values = {
       'lambda_bar': (lambda_bar, tf.float32, 2),
       'inputs': (inputs, tf.float32, 4 if sequence else 3),

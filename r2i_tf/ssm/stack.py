@@ -1,7 +1,7 @@
 """A stack of state-space layers: the sequence core of a network.
 
-Each S3M layer is a `DiagonalSSM` and what makes it deep (R2I, arXiv
-2403.04253, and S5, arXiv 2208.04933):
+Each S3M layer is a `DiagonalSSM` with a gate, a residual connection and a
+LayerNorm around it (R2I, arXiv 2403.04253, and S5, arXiv 2208.04933):
 
   s = GELU(SSM(u))
   y = LayerNorm(u + (W s + b) * sigmoid(V s + c))
@@ -10,27 +10,23 @@ Each S3M layer is a `DiagonalSSM` and what makes it deep (R2I, arXiv
 time, and carries one state for all.
 """
 
-from __future__ import annotations
-
-from typing import Union
+from typing import Optional, Union
 
 import tensorflow as tf
 
-from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import layer as layer_lib
+from r2i_tf.ssm import options
 from r2i_tf.ssm import rematerialization
-
-_DType = Union[str, tf.keras.mixed_precision.Policy, None]
 
 
 class S3MLayer(tf.keras.layers.Layer):
   """A `DiagonalSSM`, GELU, a gated dense layer, residual, LayerNorm.
 
   Attributes:
-    ssm: the `DiagonalSSM`.
-    out: the dense layer whose output is gated.
-    out2: the dense layer of the gate.
-    norm: the LayerNorm.
+    ssm: The `DiagonalSSM`.
+    out: The dense layer whose output is gated.
+    out2: The dense layer of the gate.
+    norm: The LayerNorm.
   """
 
   def __init__(
@@ -38,19 +34,19 @@ class S3MLayer(tf.keras.layers.Layer):
       ssm: layer_lib.DiagonalSSM,
       width: int,
       rematerialize: bool = False,
-      dtype: _DType = None,
-      name: str | None = None,
+      dtype: Optional[layer_lib.DType] = None,
+      name: Optional[str] = None,
   ):
     """Creates the layer.
 
     Args:
-      ssm: the state-space layer, of the same width.
+      ssm: The state-space layer, of the same width.
       width: H.
-      rematerialize: whether a backward pass keeps only inputs and states of a
-        sequence and computes again what lies between them and the outputs;
+      rematerialize: Whether a backward pass keeps only inputs and states of a
+        sequence and computes again the values between them and the outputs;
         the scan, the costly part, is not run again.
       dtype: Keras dtype or policy; None for the global one.
-      name: of the layer.
+      name: Name of the layer.
     """
     super().__init__(name=name, dtype=dtype)
     self.ssm = ssm
@@ -61,7 +57,7 @@ class S3MLayer(tf.keras.layers.Layer):
         epsilon=1e-6, dtype=dtype, name='norm'
     )
 
-  def build(self, input_shape) -> None:
+  def build(self, input_shape: layer_lib.Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
     # LayerNormalization keeps the rank it was built for, and this one serves
     # sequences and single steps: it is only ever given rank 2.
@@ -78,7 +74,9 @@ class S3MLayer(tf.keras.layers.Layer):
     discretized = self.ssm.discretize()
     x = self.ssm.states(u, carry, is_reset, discretized)
 
-    def mix(u, x, projection, skip):
+    def mix(
+        u: tf.Tensor, x: tf.Tensor, projection: tf.Tensor, skip: tf.Tensor
+    ) -> tf.Tensor:
       given = discretized._replace(output_projection=projection, skip=skip)
       return self._mix(u, self.ssm.outputs(u, x, given))
 
@@ -91,7 +89,7 @@ class S3MLayer(tf.keras.layers.Layer):
       u: tf.Tensor,
       carry: tf.Tensor,
       is_reset: tf.Tensor,
-      discretized: layer_lib.DiscretizedSSM | None = None,
+      discretized: Optional[layer_lib.DiscretizedSSM] = None,
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """As `DiagonalSSM.step`: [B, H] to y [B, H], x [B, 2, P]."""
     y, x = self.ssm.step(u, carry, is_reset, discretized)
@@ -118,38 +116,38 @@ class S3MStack(tf.keras.layers.Layer):
       width: int,
       state_size: int,
       blocks: int,
-      discretization: discretization_lib.Discretization = (
-          discretization_lib.Discretization.BILINEAR
+      discretization: options.Discretization = (
+          options.Discretization.BILINEAR
       ),
       min_step: float = 0.001,
       max_step: float = 0.1,
       conjugate_symmetry: bool = False,
-      eigenvalue_clip: float | None = None,
+      eigenvalue_clip: Optional[float] = None,
       learned_initial_state: bool = True,
       rematerialize: bool = False,
-      dtype: _DType = None,
-      name: str | None = None,
+      dtype: Optional[layer_lib.DType] = None,
+      name: Optional[str] = None,
   ):
     """Creates the stack; variables come with `build`.
 
     Args:
-      layers: number of layers, at least 1.
+      layers: How many layers, at least 1.
       width: H, of the inputs, the outputs and everything between layers.
       state_size: P, the number of complex state channels a layer.
-      blocks: as in `DiagonalSSM`, like all that follow.
-      discretization: see `DiagonalSSM`.
-      min_step: see `DiagonalSSM`.
-      max_step: see `DiagonalSSM`.
-      conjugate_symmetry: see `DiagonalSSM`.
-      eigenvalue_clip: see `DiagonalSSM`.
-      learned_initial_state: see `DiagonalSSM`.
-      rematerialize: see `S3MLayer`.
+      blocks: How many HiPPO blocks a layer's state starts as.
+      discretization: See `DiagonalSSM`.
+      min_step: See `DiagonalSSM`.
+      max_step: See `DiagonalSSM`.
+      conjugate_symmetry: See `DiagonalSSM`.
+      eigenvalue_clip: See `DiagonalSSM`.
+      learned_initial_state: See `DiagonalSSM`.
+      rematerialize: See `S3MLayer`.
       dtype: Keras dtype or policy of the matrix products and the layers
         between; None for the global one.
-      name: of the stack.
+      name: Name of the stack.
 
     Raises:
-      ValueError: if an argument is not as above.
+      ValueError: An argument is not as above.
     """
     super().__init__(name=name, dtype=dtype)
     if layers < 1:
@@ -179,7 +177,7 @@ class S3MStack(tf.keras.layers.Layer):
         for index in range(layers)
     ]
 
-  def build(self, input_shape) -> None:
+  def build(self, input_shape: layer_lib.Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
     for layer in self.layers:
       with tf.name_scope(layer.name):
@@ -191,17 +189,17 @@ class S3MStack(tf.keras.layers.Layer):
     """The state-space variables of all layers; see `DiagonalSSM`."""
     return [v for layer in self.layers for v in layer.ssm.ssm_variables]
 
-  def initial_state(self, batch_size) -> tf.Tensor:
+  def initial_state(self, batch_size: Union[int, tf.Tensor]) -> tf.Tensor:
     """The state after a reset, float32 [batch_size, layers, 2, P].
 
     Args:
-      batch_size: an int or an int32 scalar tensor.
+      batch_size: An int or an int32 scalar tensor.
     """
     state = tf.stack([layer.ssm.initial_state for layer in self.layers])
     return tf.tile(state[tf.newaxis], [batch_size, 1, 1, 1])
 
   def discretize(self) -> tuple[layer_lib.DiscretizedSSM, ...]:
-    """What `step` needs of each layer, to be computed once before a loop."""
+    """Returns the arrays that `step` reads, to be made once before a loop."""
     return tuple(layer.ssm.discretize() for layer in self.layers)
 
   def call(
@@ -210,7 +208,7 @@ class S3MStack(tf.keras.layers.Layer):
     """Runs the stack over a sequence.
 
     Args:
-      u: floating [B, L, H], the inputs.
+      u: Floating [B, L, H], the inputs.
       carry: float32 [B, layers, 2, P], the states before step 0.
       is_reset: bool [B, L], True where the states are replaced by the initial
         ones before the step.
@@ -219,7 +217,7 @@ class S3MStack(tf.keras.layers.Layer):
       The outputs y, [B, L, H], and the states x, float32 [B, L, layers, 2, P].
 
     Raises:
-      ValueError: if a shape or a dtype is not as above.
+      ValueError: A shape or a dtype is not as above.
     """
     y, states = u, []
     for layer, state in zip(self.layers, self._split(carry)):
@@ -232,23 +230,23 @@ class S3MStack(tf.keras.layers.Layer):
       u: tf.Tensor,
       carry: tf.Tensor,
       is_reset: tf.Tensor,
-      discretized: tuple[layer_lib.DiscretizedSSM, ...] | None = None,
+      discretized: Optional[tuple[layer_lib.DiscretizedSSM, ...]] = None,
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """Runs the stack for one step; agrees with `call`.
 
     Args:
-      u: floating [B, H], the input.
+      u: Floating [B, H], the input.
       carry: float32 [B, layers, 2, P], the states before the step.
       is_reset: bool [B], True where the states are replaced by the initial
         ones before the step.
-      discretized: what `discretize` returned; None computes it here. Give it
+      discretized: As `discretize` returned it; None computes it here. Give it
         where the step is inside a loop.
 
     Returns:
       The output y, [B, H], and the states x, float32 [B, layers, 2, P].
 
     Raises:
-      ValueError: if a shape or a dtype is not as above.
+      ValueError: A shape or a dtype is not as above.
     """
     if discretized is None:
       discretized = self.discretize()

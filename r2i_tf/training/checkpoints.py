@@ -5,27 +5,30 @@ its final place and renamed once it is whole:
 
   checkpoints/000000012000/
     variables.index, variables.data-...   TensorFlow's, with checksums
-    replay-...npz, replay.json            see `replay_files`
+    replay-...npz, replay.json            see `replay.files`
     manifest.json                         the counters, the sizes of the files
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import json
 import pathlib
 import shutil
-from typing import Any, Callable, List, Mapping, Optional, Protocol, Sequence
+from typing import Any, Optional, Protocol
 import zipfile
 
 import tensorflow as tf
 
-from r2i_tf.training import errors
-from r2i_tf.training import files
+from r2i_tf import errors
+from r2i_tf import files
 
 _KEPT = 2
 _MANIFEST = 'manifest.json'
 _PREFIX = 'variables'
 _BROKEN = 'broken-'
 _UNFINISHED = '.unfinished'
-# What reading a damaged checkpoint raises, in TensorFlow or in Python.
+# Raised where a damaged checkpoint is read, by TensorFlow or by Python.
 _READ_ERRORS = (
     tf.errors.OpError,
     OSError,
@@ -39,14 +42,14 @@ _READ_ERRORS = (
 
 
 class Part(Protocol):
-  """What writes and reads files of its own, in a checkpoint's directory."""
+  """Something with files of its own in a checkpoint's directory: a `Replay`."""
 
-  def write(
+  def save(
       self, directory: pathlib.Path, earlier: Optional[pathlib.Path]
   ) -> None:
     """Writes its files; may link to those of `earlier`, an old checkpoint."""
 
-  def read(self, directory: pathlib.Path) -> None:
+  def restore(self, directory: pathlib.Path) -> None:
     """Reads its files back, or raises one of `_READ_ERRORS`."""
 
 
@@ -70,8 +73,8 @@ class CheckpointStore:
     Args:
       directory: Where the checkpoints are; made by the first `save`.
       trackables: Names to TensorFlow objects whose variables all exist.
-      report: Takes one line for the user about what was found damaged.
-      parts: What is not saved by TensorFlow.
+      report: Takes one line for the user about a damaged checkpoint.
+      parts: Those that TensorFlow does not save.
     """
     self._directory = directory
     self._checkpoint = tf.train.Checkpoint(**trackables)
@@ -100,7 +103,7 @@ class CheckpointStore:
       kept = checkpoints_in(self._directory)
       earlier = kept[-2] if len(kept) > 1 else None
       for part in self._parts:
-        part.write(unfinished, earlier)
+        part.save(unfinished, earlier)
       sizes = {file.name: file.stat().st_size for file in unfinished.iterdir()}
       manifest = {'state': state, 'sizes': sizes}
       files.write_json(unfinished / _MANIFEST, manifest)
@@ -127,7 +130,8 @@ class CheckpointStore:
       errors.RunError: There are checkpoints, and none can be read.
     """
     candidates = checkpoints_in(self._directory)
-    broken = []
+    broken: list[pathlib.Path] = []
+    reason = ''
     for path in reversed(candidates):
       try:
         state = self._read(path)
@@ -158,7 +162,7 @@ class CheckpointStore:
     status = self._checkpoint.read(str(path / _PREFIX))
     status.assert_existing_objects_matched().expect_partial()
     for part in self._parts:
-      part.read(path)
+      part.restore(path)
     return manifest['state']
 
   def _prune(self) -> None:
@@ -168,7 +172,7 @@ class CheckpointStore:
       shutil.rmtree(path, ignore_errors=True)
 
 
-def checkpoints_in(directory: pathlib.Path) -> List[pathlib.Path]:
+def checkpoints_in(directory: pathlib.Path) -> list[pathlib.Path]:
   """Returns the checkpoints in `directory`, oldest first."""
   if not directory.is_dir():
     return []

@@ -6,32 +6,20 @@ a graph operation nor a read from the device.
 """
 
 import collections
-import dataclasses
-from typing import Any, Callable, List, Mapping, Optional
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any, Optional
 
 import numpy as np
 from tf_agents.environments import py_environment
 from tf_agents.environments import wrappers
 from tf_agents.trajectories import time_step as ts
 
-RECENT = 200  # Episodes that a mean return is taken over.
-
-
-@dataclasses.dataclass(frozen=True)
-class Episode:
-  """A finished episode.
-
-  Attributes:
-    environment_step: Transitions of all environments when it ended.
-    episode_return: The sum of its rewards.
-  """
-
-  environment_step: int
-  episode_return: float
+from r2i_tf.record import records
 
 
 class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
-  """Passes a batch of environments through and counts what happens in it.
+  """Passes a batch of environments through and counts its steps and episodes.
 
   A step that only starts the next episode is a boundary, not a transition, and
   is not counted.
@@ -39,7 +27,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
   Attributes:
     environment_steps: Transitions of all environments.
     episodes: Episodes that have finished.
-    fault: What the environments raised last; None before. The driver, a
+    fault: The last exception of the environments; None before. The driver, a
       TensorFlow function, passes on no more of an exception than its text.
   """
 
@@ -55,8 +43,10 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.fault: Optional[Exception] = None
     self._earlier_restarts = 0
     self._running = np.zeros([environment.batch_size], np.float64)
-    self._recent = collections.deque(maxlen=RECENT)
-    self._pending = []
+    self._recent: collections.deque[float] = collections.deque(
+        maxlen=records.WINDOW
+    )
+    self._pending: list[records.Episode] = []
 
   def _reset(self) -> ts.TimeStep:
     self._running[:] = 0.0
@@ -72,7 +62,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
       self.episodes += 1
       total = float(self._running[index])
       self._recent.append(total)
-      self._pending.append(Episode(self.environment_steps, total))
+      self._pending.append(records.Episode(self.environment_steps, total))
     return time_step
 
   @property
@@ -84,18 +74,18 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     """Returns the mean of the last `episodes` returns, None before the first.
 
     Args:
-      episodes: At most `RECENT`. While fewer have finished, those count.
+      episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
     returns = list(self._recent)[-episodes:]
     return float(np.mean(returns)) if returns else None
 
-  def take_finished(self) -> List[Episode]:
+  def take_finished(self) -> list[records.Episode]:
     """Returns the episodes that finished since the last call, oldest first."""
     finished, self._pending = self._pending, []
     return finished
 
   def state(self) -> Mapping[str, Any]:
-    """Returns what `restore` needs, as plain values."""
+    """Returns the counts for `restore`, as plain values."""
     return {
         'environment_steps': self.environment_steps,
         'episodes': self.episodes,
@@ -107,11 +97,15 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     """Continues the counts of `state`; the environments stay as they are."""
     self.environment_steps = state['environment_steps']
     self.episodes = state['episodes']
-    self._recent = collections.deque(state['recent_returns'], maxlen=RECENT)
-    self._earlier_restarts = state.get('restarts', 0)
+    self._recent = collections.deque(
+        state['recent_returns'], maxlen=records.WINDOW
+    )
+    self._earlier_restarts = state['restarts']
     self._pending = []
 
-  def _called(self, function: Callable[..., ts.TimeStep], *arguments: Any):
+  def _called(
+      self, function: Callable[..., ts.TimeStep], *arguments: Any
+  ) -> ts.TimeStep:
     try:
       return function(*arguments)
     except Exception as error:

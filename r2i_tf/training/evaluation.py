@@ -1,14 +1,17 @@
 """Episodes with an exported policy.
 
-Needs the SavedModel only, none of the code that trained it: what is measured
-here is what a user of the export gets.
+Needs the SavedModel only, none of the code that trained it: the returns are
+those that a user of the export gets.
 """
 
+from collections.abc import Callable
+from collections.abc import Mapping
+import contextlib
 import dataclasses
 import json
 import math
 import pathlib
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -16,11 +19,11 @@ from tf_agents.environments import py_environment
 from tf_agents.policies import py_tf_eager_policy
 
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import files
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
-from r2i_tf.training import errors
 from r2i_tf.training import export
-from r2i_tf.training import files
 
 RESULT_FILE = 'evaluation.json'
 LoadEnvironment = Callable[
@@ -33,8 +36,8 @@ class Evaluation:
   """The returns of some episodes.
 
   Attributes:
-    task: What the episodes were of.
-    trained_on: What the policy was trained on.
+    task: The task of the episodes.
+    trained_on: The task that the policy was trained on.
     seed: Seed of the environment and of the policy.
     mean: The mean return.
     standard_error: Of the mean; None for one episode.
@@ -46,7 +49,7 @@ class Evaluation:
   seed: int
   mean: float
   standard_error: Optional[float]
-  returns: Tuple[float, ...]
+  returns: tuple[float, ...]
 
 
 def evaluate(
@@ -67,7 +70,7 @@ def evaluate(
       needs the same observations and actions. Either is set up as the run's
       environments were.
     load: Makes the environment of a task from its name, a seed and options.
-    stop: Asked after each step; true gives up.
+    stop: Asked before each step; true gives up.
 
   Returns:
     The result; None if it was given up.
@@ -84,15 +87,17 @@ def evaluate(
   description = _read_description(policy_directory)
   trained_on = description['task']
   task = task or trained_on
-  environment = load(task, seed, description['environment'])
-  _check_specs(environment, task, description)
-  policy = _load_policy(policy_directory, seed)
   returns = []
-  for _ in range(episodes):
-    episode_return = _run_episode(environment, policy, stop)
-    if episode_return is None:
-      return None
-    returns.append(episode_return)
+  with contextlib.closing(
+      load(task, seed, description['environment'])
+  ) as environment:
+    _check_specs(environment, task, description)
+    policy = _load_policy(policy_directory, seed)
+    for _ in range(episodes):
+      episode_return = _run_episode(environment, policy, stop)
+      if episode_return is None:
+        return None
+      returns.append(episode_return)
   error = None
   if episodes > 1:
     error = float(np.std(returns, ddof=1)) / math.sqrt(episodes)

@@ -3,8 +3,8 @@
   policies/greedy/   the policy to use
   policies/collect/  the one that explores
 
-Each is a TF-Agents policy SavedModel plus `task.json`, which says what task,
-how that was set up, and what specs it belongs to.
+Each is a TF-Agents policy SavedModel plus `task.json`, which has the name of
+the task, its options and its specs.
 """
 
 import os
@@ -17,9 +17,9 @@ from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.policies import policy_saver
 
+from r2i_tf import files
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
-from r2i_tf.training import files
 
 TASK_FILE = 'task.json'
 
@@ -35,7 +35,7 @@ def export(
 
   Args:
     agent: Whose policies.
-    environment: What they act in, for its specs.
+    environment: The environment that they act in, for its specs.
     task: Its name.
     options: How it was set up.
     directory: Gets the directories `greedy` and `collect`; those that are there

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from typing import Optional
+from typing import Any
 
 
 class Interruption:
@@ -12,9 +12,9 @@ class Interruption:
   Outside the main thread, where Python takes no signals, it does nothing.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.requested = False
-    self._previous = {}
+    self._previous: dict[int, Any] = {}
 
   def __enter__(self) -> 'Interruption':
     if threading.current_thread() is threading.main_thread():
@@ -22,13 +22,12 @@ class Interruption:
         self._previous[number] = signal.signal(number, self._request)
     return self
 
-  def __exit__(self, *_) -> Optional[bool]:
+  def __exit__(self, *_: Any) -> None:
     for number, handler in self._previous.items():
       signal.signal(number, handler)
     self._previous = {}
-    return None
 
-  def _request(self, number, _) -> None:
+  def _request(self, number: int, _: Any) -> None:
     if self.requested and number == signal.SIGINT:
       raise KeyboardInterrupt
     self.requested = True

@@ -1,66 +1,59 @@
-"""What is told of a run while it goes: its record, its line, its speed."""
+"""Reports on a run while it goes: its record, its line, its speed."""
 
-import pathlib
+from collections.abc import Mapping
 import time
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any
 
+from r2i_tf import run_config
+from r2i_tf.record import metrics
+from r2i_tf.record import progress as progress_lib
+from r2i_tf.record import records
 from r2i_tf.training import episodes
-from r2i_tf.training import metrics
-from r2i_tf.training import progress
-from r2i_tf.training import run_config
-from r2i_tf.training import trainer as trainer_lib
-from r2i_tf.visualization import records
+from r2i_tf.training import learner as learner_lib
 
 _SHOWN_EPISODES = 100  # Those of the mean return on the progress line.
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
 
 
 class Monitor:
-  """Watches a trainer; writes metrics and shows progress when it is time."""
+  """Watches a run; writes its record and shows progress when it is time."""
 
   def __init__(
       self,
       config: run_config.RunConfig,
       recorder: episodes.EpisodeRecorder,
+      learner: learner_lib.Learner,
+      writer: metrics.MetricsWriter,
+      progress: progress_lib.Progress,
+      earlier_seconds: float,
   ):
-    """Starts the display; opens no file before `start`."""
-    self._config = config
-    self._recorder = recorder
-    self._progress = progress.Progress(config.steps)
-    self._metrics: Optional[metrics.MetricsWriter] = None
-    self._earlier_seconds = 0.0
-    self._rates = (0.0, 0.0)
-
-  def restore(self, state: Mapping[str, Any]) -> None:
-    """Continues the clock of `state`."""
-    self._earlier_seconds = state['seconds']
-
-  def state(self) -> Mapping[str, Any]:
-    """Returns what `restore` needs, as plain values."""
-    return {'seconds': self.seconds()}
-
-  def start(
-      self,
-      trainer: trainer_lib.Trainer,
-      record: pathlib.Path,
-      tensorboard: pathlib.Path,
-  ) -> None:
-    """Starts the clocks and opens the files, from the trainer's step on.
+    """Starts the clocks.
 
     Args:
-      trainer: What is watched.
-      record: The JSON Lines file.
-      tensorboard: The directory of the TensorBoard events.
+      config: The run.
+      recorder: Counts its environment steps and episodes.
+      learner: Counts its train steps and keeps its losses.
+      writer: Of the record.
+      progress: The display.
+      earlier_seconds: Wall time of the run before this start.
     """
-    self._trainer = trainer
-    first_step, _ = self._recorded_counts = self._counts()
-    self._metrics = metrics.MetricsWriter(record, tensorboard, first_step)
-    self._started = time.monotonic()
+    self._config = config
+    self._recorder = recorder
+    self._learner = learner
+    self._writer = writer
+    self._progress = progress
+    self._rates = (0.0, 0.0)
+    self._recorded_counts = self._counts()
+    self._started = time.monotonic() - earlier_seconds
     self.restart_rates()
+
+  def state(self) -> Mapping[str, Any]:
+    """Returns the counts of a checkpoint, as plain values."""
+    return {'seconds': self.seconds()}
 
   def seconds(self) -> float:
     """Returns the wall time of the run, over all its starts."""
-    return self._earlier_seconds + time.monotonic() - self._started
+    return time.monotonic() - self._started
 
   def restart_rates(self) -> None:
     """Takes the speed, and the time of the next record, from now on."""
@@ -88,24 +81,19 @@ class Monitor:
         'environment_restarts': self._recorder.restarts,
         'minutes': self.seconds() / 60,
         'mean_return_100': self._recorder.mean_return(_SHOWN_EPISODES),
-        'mean_return_200': self._recorder.mean_return(episodes.RECENT),
+        'mean_return_200': self._recorder.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
-        **self._trainer.take_losses(),
+        **self._learner.take_losses(),
     }
-    self._metrics.write(record, self._recorder.take_finished())
+    self._writer.write(record, self._recorder.take_finished())
     self._progress.line(self._status())
 
   def note(self, text: str) -> None:
     """Shows a line that stays."""
     self._progress.note(text)
 
-  def close(self) -> None:
-    """Ends the live line and closes the files."""
-    self._progress.close()
-    self._metrics.close()
-
-  def _status(self) -> progress.Status:
+  def _status(self) -> progress_lib.Status:
     environment_rate, train_rate = self._rates_now()
     steps = self._recorder.environment_steps
     left = None
@@ -114,7 +102,7 @@ class Monitor:
       if self._config.max_minutes is not None:
         minutes_left = self._config.max_minutes - self.seconds() / 60
         left = max(0, min(left, 60 * minutes_left))
-    return progress.Status(
+    return progress_lib.Status(
         environment_steps=steps,
         steps=self._config.steps,
         episodes=self._recorder.episodes,
@@ -124,10 +112,10 @@ class Monitor:
         seconds_left=left,
     )
 
-  def _counts(self) -> Tuple[int, int]:
-    return self._recorder.environment_steps, self._trainer.train_steps
+  def _counts(self) -> tuple[int, int]:
+    return self._recorder.environment_steps, self._learner.train_steps
 
-  def _rates_now(self) -> Tuple[float, float]:
+  def _rates_now(self) -> tuple[float, float]:
     """Returns environment and train steps a second, of late."""
     start, then = self._rates_start
     seconds = max(time.monotonic() - start, 1e-9)

@@ -2,66 +2,44 @@
 
   check everything -> build -> restore -> collect and train -> save -> export
 
-`train` is what `launch/train.py` calls, and what a program of one's own can
-call instead.
+`train` is the way in, of the command line and of programs of one's own.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import time
-from typing import Any, Callable, Optional
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
-from tf_agents.agents import tf_agent
-from tf_agents.environments import py_environment
-from tf_agents.environments import tf_py_environment
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import trajectory
 
-from r2i_tf import environments
-from r2i_tf.agents import r2i_agent
+from r2i_tf import errors
+from r2i_tf import quiet
+from r2i_tf import run_config
+from r2i_tf.record import learning_curve
+from r2i_tf.record import metrics
+from r2i_tf.record import progress as progress_lib
+from r2i_tf.record import records
+from r2i_tf.replay import memory
 from r2i_tf.training import checkpoints
-from r2i_tf.training import episodes
-from r2i_tf.training import errors
+from r2i_tf.training import collector as collector_lib
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
-from r2i_tf.training import memory
-from r2i_tf.training import monitor
-from r2i_tf.training import quiet
-from r2i_tf.training import run_config
+from r2i_tf.training import learner as learner_lib
+from r2i_tf.training import monitor as monitor_lib
+from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import schedule
-from r2i_tf.training import trainer
 from r2i_tf.training import workdir as workdir_lib
-from r2i_tf.visualization import learning_curve
-
-BuildAgent = Callable[
-    [Any, Any, run_config.RunConfig, tf.Variable], tf_agent.TFAgent
-]
-
-
-@dataclasses.dataclass(frozen=True)
-class RunParts:
-  """What a run is made of, for those who bring their own.
-
-  Attributes:
-    build_agent: (time step spec, action spec, config, train step counter) to
-      an agent whose variables all exist.
-    load_batch: (task, seed, count, options, pool) to a batched environment, as
-      `environments.load_batch`.
-    load: (task, seed, options) to a single environment, for the evaluation.
-  """
-
-  build_agent: BuildAgent
-  load_batch: Callable[..., py_environment.PyEnvironment]
-  load: evaluation.LoadEnvironment
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """What came of a run.
+  """The outcome of a run.
 
   Attributes:
     stopped: Why it ended.
@@ -88,30 +66,17 @@ class Summary:
   workdir: pathlib.Path
 
 
-def _build_r2i_agent(time_step_spec, action_spec, config, train_step):
-  return r2i_agent.R2IAgent(
-      time_step_spec,
-      action_spec,
-      config=config.agent,
-      seed=config.seed,
-      train_step_counter=train_step,
-  )
-
-
-R2I_PARTS = RunParts(
-    _build_r2i_agent, environments.load_batch, environments.load
-)
-
-
 def train(
-    config: run_config.RunConfig, workdir: str, parts: RunParts = R2I_PARTS
+    config: run_config.RunConfig,
+    workdir: str,
+    parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
 ) -> Summary:
-  """Conducts the run, or the rest of it, and returns what came of it.
+  """Conducts the run, or the rest of it, and returns its outcome.
 
   Args:
     config: The run.
     workdir: Its directory; if it holds a run, that one goes on.
-    parts: Agent and environments.
+    parts: Agent, environments and replay.
 
   Returns:
     The summary; everything else is under `workdir`.
@@ -119,7 +84,7 @@ def train(
   Raises:
     errors.RunError: `workdir` cannot be used, or the replay is too large.
     environments.UnknownTaskError: There is no such task.
-    environments.UnsupportedSpecError: The agent cannot act in it.
+    specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
       specs. The run can go on from its last checkpoint.
     environments.CrashedEnvironmentError: One of a pool crashed once more than
@@ -127,63 +92,89 @@ def train(
   """
   paths = workdir_lib.Workdir(workdir)
   paths.check(config)
-  with interruption.Interruption() as interrupted:
-    run = _Run(config, paths, parts, interrupted)
-    try:
-      stopped = run.loop()
-      return run.finish(stopped)
-    finally:
-      run.close()
+  # Closes, at the end or where the set-up fails, all that has been opened.
+  with contextlib.ExitStack() as stack:
+    interrupted = stack.enter_context(interruption.Interruption())
+    run = _Run(config, paths, parts, interrupted, stack)
+    summary = run.finish(run.loop())
+  return summary
 
 
 class _Run:
   """The state of `train`: its parts and its files."""
 
-  def __init__(self, config, paths, parts, interrupted):
+  def __init__(
+      self,
+      config: run_config.RunConfig,
+      paths: workdir_lib.Workdir,
+      parts: parts_lib.RunParts,
+      interrupted: interruption.Interruption,
+      stack: contextlib.ExitStack,
+  ):
     self._config = config
     self._paths = paths
     self._parts = parts
     self._interrupted = interrupted
+    progress = stack.enter_context(
+        contextlib.closing(progress_lib.Progress(config.steps))
+    )
+    # First of all: the rest takes minutes and gigabytes of its own.
+    progress.note(_check_memory(config, parts))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     seed = _seed(config.seed, int(newest[-1].name) if newest else 0)
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
-    if config.environment_processes:
-      # A pool takes minutes and gigabytes of its own before the replay's turn.
-      memory.check_replay(_data_spec(parts, config), config)
-    self._recorder = episodes.EpisodeRecorder(
-        parts.load_batch(
-            config.task,
-            seed,
-            config.parallel_environments,
-            config.environment,
-            config.pool if config.environment_processes else None,
+    self._environment = stack.enter_context(
+        contextlib.closing(
+            parts.load_batch(
+                config.task,
+                seed,
+                config.parallel_environments,
+                config.environment,
+                config.pool if config.environment_processes else None,
+            )
         )
     )
-    environment = tf_py_environment.TFPyEnvironment(self._recorder)
     self._agent = parts.build_agent(
-        environment.time_step_spec(),
-        environment.action_spec(),
+        tensor_spec.from_spec(self._environment.time_step_spec()),
+        tensor_spec.from_spec(self._environment.action_spec()),
         config,
         tf.Variable(0, dtype=tf.int64, trainable=False, name='train_step'),
     )
-    self._monitor = monitor.Monitor(config, self._recorder)
-    self._monitor.note(
-        memory.check_replay(self._agent.collect_data_spec, config)
+    replay = parts.replay(
+        self._agent.collect_data_spec,
+        config.parallel_environments,
+        config.replay.capacity,
     )
-    self._trainer = trainer.Trainer(
-        config, environment, self._recorder, self._agent
+    self._collector = collector_lib.Collector(
+        self._environment,
+        self._agent.collect_policy,
+        [replay.add],
+        config.collect_steps,
+    )
+    self._recorder = self._collector.recorder
+    self._learner = learner_lib.Learner(
+        self._agent,
+        replay.sample(config.replay.batch_size, config.replay.sequence_length),
     )
     paths.create(config)
     self._store = checkpoints.CheckpointStore(
-        paths.checkpoints,
-        self._trainer.trackables(),
-        self._monitor.note,
-        [self._trainer.replay_files()],
+        paths.checkpoints, self._learner.trackables(), progress.note, [replay]
     )
-    self._restore()
-    self._monitor.start(self._trainer, paths.metrics, paths.tensorboard)
+    seconds = self._restore(progress)
+    writer = stack.enter_context(
+        contextlib.closing(
+            metrics.MetricsWriter(
+                paths.metrics,
+                paths.tensorboard,
+                self._recorder.environment_steps,
+            )
+        )
+    )
+    self._monitor = monitor_lib.Monitor(
+        config, self._recorder, self._learner, writer, progress, seconds
+    )
     self._saved = time.monotonic()
     self._compiled = False
 
@@ -193,8 +184,8 @@ class _Run:
       stopped = self._stop_reason()
       if stopped is not None:
         break
-      self._trainer.collect()
-      while self._trainer.train_is_due() and not self._interrupted.requested:
+      self._collector.collect()
+      while self._train_is_due() and not self._interrupted.requested:
         self._train_step()
       self._monitor.show()
       if time.monotonic() - self._saved >= self._config.checkpoint_seconds:
@@ -210,7 +201,7 @@ class _Run:
       self._monitor.note(f'exporting the policies to {self._paths.policies}')
       export.export(
           self._agent,
-          self._recorder,
+          self._environment,
           self._config.task,
           self._config.environment,
           self._paths.policies,
@@ -220,9 +211,9 @@ class _Run:
     return Summary(
         stopped=stopped,
         environment_steps=self._recorder.environment_steps,
-        train_steps=self._trainer.train_steps,
+        train_steps=self._learner.train_steps,
         episodes=self._recorder.episodes,
-        mean_return=self._recorder.mean_return(episodes.RECENT),
+        mean_return=self._recorder.mean_return(records.WINDOW),
         minutes=minutes,
         evaluation=result,
         policy=policy,
@@ -230,21 +221,18 @@ class _Run:
         workdir=self._paths.path,
     )
 
-  def close(self) -> None:
-    """Releases the terminal, the files and the environments."""
-    self._monitor.close()
-    self._recorder.close()
-
-  def _restore(self) -> None:
+  def _restore(self, progress: progress_lib.Progress) -> float:
+    """Goes back to the last checkpoint; returns the seconds until then."""
     state = self._store.restore()
     if state is None:
-      return
-    self._trainer.restore(state)
-    self._monitor.restore(state)
-    self._monitor.note(
+      return 0.0
+    self._learner.restore(state)
+    self._recorder.restore(state)
+    progress.note(
         f'going on from step {self._recorder.environment_steps:,}'
         f' of {self._paths.path}'
     )
+    return state['seconds']
 
   def _stop_reason(self) -> Optional[schedule.StopReason]:
     if self._interrupted.requested:
@@ -252,12 +240,18 @@ class _Run:
     minutes = self._monitor.seconds() / 60
     return schedule.stop_reason(self._recorder, minutes, self._config)
 
+  def _train_is_due(self) -> bool:
+    """Returns whether the train ratio asks for another train step."""
+    steps = self._recorder.environment_steps
+    due = schedule.train_steps_after(steps, self._config)
+    return self._learner.train_steps < due
+
   def _train_step(self) -> None:
     if self._compiled:
-      self._trainer.train()
+      self._learner.train()
       return
     self._monitor.note('compiling the train step, which takes a while')
-    self._trainer.train()
+    self._learner.train()
     self._monitor.restart_rates()  # Compiling says nothing about the speed.
     self._compiled = True
 
@@ -266,7 +260,11 @@ class _Run:
     self._monitor.log()
     self._store.save(
         self._recorder.environment_steps,
-        {**self._trainer.state(), **self._monitor.state()},
+        {
+            **self._learner.state(),
+            **self._recorder.state(),
+            **self._monitor.state(),
+        },
     )
     self._saved = time.monotonic()
 
@@ -297,15 +295,25 @@ class _Run:
     return path
 
 
-def _data_spec(parts: RunParts, config: run_config.RunConfig):
-  """Returns what the replay keeps of a step, from one environment's specs."""
-  environment = parts.load(config.task, config.seed, config.environment)
-  time_step = environment.time_step_spec()
-  action = policy_step.PolicyStep(environment.action_spec())
-  environment.close()
-  return tensor_spec.from_spec(
+def _check_memory(
+    config: run_config.RunConfig, parts: parts_lib.RunParts
+) -> str:
+  """Refuses a replay that does not fit; returns a line that says how it does.
+
+  One environment, which is closed again, tells how large a step is.
+  """
+  with contextlib.closing(
+      parts.load(config.task, config.seed, config.environment)
+  ) as environment:
+    time_step = environment.time_step_spec()
+    action = policy_step.PolicyStep(environment.action_spec())
+  data_spec = tensor_spec.from_spec(
       trajectory.from_transition(time_step, action, time_step)
   )
+  size = parts.replay.size_of(
+      data_spec, config.parallel_environments, config.replay.capacity
+  )
+  return memory.check(size)
 
 
 def _seed(seed: int, step: int) -> int:

@@ -5,8 +5,9 @@ import fractions
 import math
 from typing import Optional
 
+from r2i_tf import run_config
+from r2i_tf.record import records
 from r2i_tf.training import episodes
-from r2i_tf.training import run_config
 
 
 class StopReason(enum.Enum):
@@ -58,10 +59,9 @@ def stop_reason(
     return StopReason.STEPS
   if config.max_minutes is not None and minutes >= config.max_minutes:
     return StopReason.MINUTES
-  if (
-      config.stop_at_return is not None
-      and recorder.episodes >= episodes.RECENT
-      and recorder.mean_return(episodes.RECENT) >= config.stop_at_return
-  ):
+  if config.stop_at_return is None or recorder.episodes < records.WINDOW:
+    return None
+  mean_return = recorder.mean_return(records.WINDOW)
+  if mean_return is not None and mean_return >= config.stop_at_return:
     return StopReason.RETURN
   return None

@@ -1,28 +1,30 @@
 """The one directory that a run lives in.
 
 config.json          the configuration and the versions it ran with
-checkpoints/         what a run goes on from
+checkpoints/         from which a run goes on
 metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
 from importlib import metadata
 import json
 import os
 import pathlib
 import platform
-from typing import Dict
+from typing import Any
 
+from r2i_tf import errors
+from r2i_tf import files
+from r2i_tf import run_config
 from r2i_tf import schema
-from r2i_tf.training import errors
-from r2i_tf.training import files
-from r2i_tf.training import run_config
 
-# Fields, and groups of them, that a run may be started again with other values
-# of. Every other one would make the second part another experiment than the
-# first.
+# The fields, and groups of fields, that may have other values when a run is
+# started again: they only end or display it. A change of any other field would
+# make the second part another experiment than the first.
 CHANGEABLE = frozenset(
     {
         'environment_processes',
@@ -35,8 +37,16 @@ CHANGEABLE = frozenset(
         'evaluation_episodes',
     }
 )
-_PACKAGES = ('tensorflow', 'tensorflow-cpu', 'tf-agents', 'numpy', 'dm-env')
-_NAMED_DIFFERENCES = 4
+_THIS_PACKAGE = 'r2i_tf'
+_PACKAGES = (
+    _THIS_PACKAGE,
+    'tensorflow',
+    'tensorflow-cpu',
+    'tf-agents',
+    'numpy',
+    'dm-env',
+)
+_NAMED = 4  # As many fields as a sentence can hold.
 
 
 class Workdir:
@@ -57,21 +67,21 @@ class Workdir:
     self.plots = self.path / 'plots'
 
   def check(self, config: run_config.RunConfig) -> None:
-    """Refuses what cannot work, before anything is written or built.
+    """Refuses a directory that the run cannot use, before anything is built.
 
     Args:
-      config: What the run is to be started with.
+      config: The configuration that the run is to be started with.
 
     Raises:
-      errors.RunError: The directory cannot be written, or holds a run with
-        another configuration.
+      errors.RunError: The directory cannot be written, or holds a run of
+        another configuration or of another version of this package.
     """
     self.check_writable()
     if self.config.exists():
       self._check_same(config)
     elif self.checkpoints.exists():
       raise errors.RunError(
-          f'{self.path} has checkpoints but no config.json to tell what run'
+          f'{self.path} has checkpoints but no config.json to tell which run'
           ' they belong to; use another --workdir.'
       )
 
@@ -98,7 +108,7 @@ class Workdir:
     """Makes the directory and writes `config.json`.
 
     Args:
-      config: What the run is started with; it has passed `check`.
+      config: The configuration of the run; it has passed `check`.
 
     Raises:
       errors.RunError: The directory cannot be written.
@@ -114,33 +124,64 @@ class Workdir:
 
   def _check_same(self, config: run_config.RunConfig) -> None:
     try:
-      old = json.loads(self.config.read_text(encoding='utf-8'))['config']
+      record = json.loads(self.config.read_text(encoding='utf-8'))
+      old = record['config']
+      version = record.get('versions', {}).get(_THIS_PACKAGE)
     except (OSError, ValueError, KeyError, TypeError) as error:
       raise errors.RunError(
           f'{self.config} cannot be read ({error}); use another --workdir.'
       ) from error
+    new = schema.to_mapping(config)
+    unmatched = list(filter(_matters, _unmatched(old, new)))
+    if unmatched:
+      raise errors.RunError(
+          f'--workdir {self.path} holds a run of another version of r2i_tf'
+          f'{f" ({version})" if version else ""}: only one of the two versions'
+          f' has the configuration fields {_few(unmatched)}; go on with that'
+          ' version or use another --workdir.'
+      )
     changed = [
         f'{name} is {before!r} there and {now!r} here'
-        for name, before, now in schema.differences(
-            old, schema.to_mapping(config)
-        )
-        if name.partition('.')[0] not in CHANGEABLE
+        for name, before, now in schema.differences(old, new)
+        if _matters(name)
     ]
     if changed:
-      more = len(changed) - _NAMED_DIFFERENCES
-      named = ', '.join(changed[:_NAMED_DIFFERENCES])
-      named += f' (and {more} more)' if more > 0 else ''
       raise errors.RunError(
           f'--workdir {self.path} holds a run with another configuration:'
-          f' {named}; use the old values or another --workdir.'
+          f' {_few(changed)}; use the old values or another --workdir.'
       )
 
 
-def _versions() -> Dict[str, str]:
+def _matters(name: str) -> bool:
+  """Returns whether a dotted field may not change in a run that goes on."""
+  return name.partition('.')[0] not in CHANGEABLE
+
+
+def _unmatched(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
+) -> Iterator[str]:
+  """Yields the dotted names of the fields that only one of two mappings has."""
+  for key in sorted(old.keys() | new.keys()):
+    name = f'{path}.{key}' if path else key
+    if key not in old or key not in new:
+      yield name
+    elif isinstance(old[key], dict) and isinstance(new[key], dict):
+      yield from _unmatched(old[key], new[key], name)
+
+
+def _few(clauses: list[str]) -> str:
+  """Returns the first clauses in a row, and how many there are more."""
+  more = len(clauses) - _NAMED
+  return ', '.join(clauses[:_NAMED]) + (
+      f' (and {more} more)' if more > 0 else ''
+  )
+
+
+def _versions() -> dict[str, str]:
   versions = {'python': platform.python_version()}
   for package in _PACKAGES:
     try:
       versions[package] = metadata.version(package)
     except metadata.PackageNotFoundError:
-      continue
+      continue  # Run from a checkout, or TensorFlow under its other name.
   return versions

@@ -11,9 +11,11 @@ stacked by channels. Integers enter as numbers: what is one of n choices comes
 from our environments as n numbers already, all 0 but one.
 """
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 import dataclasses
 import re
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +24,7 @@ import tree
 from r2i_tf import config as agent_config
 from r2i_tf import networks
 from r2i_tf import schema
+from r2i_tf import specs
 
 _SMALLEST = 4  # The shorter side of an image after the last convolution.
 
@@ -39,7 +42,7 @@ class Leaf:
 
   key: str
   index: int
-  shape: Tuple[int, ...]
+  shape: tuple[int, ...]
   dtype: tf.DType
 
   @property
@@ -51,7 +54,7 @@ class Leaf:
     """Returns this leaf `x`, with any batch axes, in another shape."""
     return networks.with_batch_of(x, len(self.shape), x, shape)
 
-  def __str__(self):
+  def __str__(self) -> str:
     return f'{self.key!r}, {self.dtype.name} of shape {list(self.shape)}'
 
 
@@ -63,14 +66,14 @@ class Vectors:
     leaves: These.
   """
 
-  leaves: Tuple[Leaf, ...]
+  leaves: tuple[Leaf, ...]
 
   @property
   def size(self) -> int:
     """How many numbers they hold."""
     return sum(leaf.size for leaf in self.leaves)
 
-  def of(self, observation) -> tf.Tensor:
+  def of(self, observation: Any) -> tf.Tensor:
     """Returns all of them end to end, float32 [..., size]."""
     flat = tf.nest.flatten(observation)
     parts = [
@@ -87,10 +90,10 @@ class Images:
     leaves: These, uint8 [height, width] or [height, width, channels].
   """
 
-  leaves: Tuple[Leaf, ...]
+  leaves: tuple[Leaf, ...]
 
   @property
-  def size(self) -> Tuple[int, int]:
+  def size(self) -> tuple[int, int]:
     """Height and width."""
     height, width = self.leaves[0].shape[:2]
     return height, width
@@ -101,7 +104,7 @@ class Images:
     return int(np.log2(min(self.size) / _SMALLEST))
 
   @property
-  def smallest(self) -> Tuple[int, int]:
+  def smallest(self) -> tuple[int, int]:
     """Height and width after all halvings."""
     height, width = self.size
     return height >> self.stages, width >> self.stages
@@ -111,7 +114,7 @@ class Images:
     """Channels of all of them together."""
     return sum(self._channels_of(leaf) for leaf in self.leaves)
 
-  def of(self, observation) -> tf.Tensor:
+  def of(self, observation: Any) -> tf.Tensor:
     """Returns all as one image, float32 [..., height, width, channels].
 
     Args:
@@ -142,10 +145,12 @@ class Layout:
   """
 
   vectors: Optional[Vectors]
-  images: Tuple[Images, ...]
+  images: tuple[Images, ...]
 
 
-def create(observation_spec, config: agent_config.WorldModelConfig) -> Layout:
+def create(
+    observation_spec: Any, config: agent_config.WorldModelConfig
+) -> Layout:
   """Sorts the leaves of an observation.
 
   Args:
@@ -162,9 +167,14 @@ def create(observation_spec, config: agent_config.WorldModelConfig) -> Layout:
   """
   leaves = _leaves(observation_spec)
   claimed = _claimed(leaves, config)
-  vectors, images = [], {}
+  vectors: list[Leaf] = []
+  images: dict[tuple[int, ...], list[Leaf]] = {}
   for leaf in leaves:
-    by_shape = 'image_keys' if _is_image(leaf, (3,)) else 'vector_keys'
+    by_shape = (
+        'image_keys'
+        if specs.is_image(leaf.shape, leaf.dtype)
+        else 'vector_keys'
+    )
     kind = claimed.get(leaf.key, by_shape)
     if kind == 'image_keys':
       _check_image(leaf, config)
@@ -185,17 +195,19 @@ def create(observation_spec, config: agent_config.WorldModelConfig) -> Layout:
   return layout
 
 
-def is_ignored(path: Tuple, config: agent_config.WorldModelConfig) -> bool:
+def is_ignored(
+    path: tuple[Any, ...], config: agent_config.WorldModelConfig
+) -> bool:
   """Returns whether the model does not see the leaf that `path` leads to."""
   pattern = config.ignored_keys
   return pattern is not None and bool(re.fullmatch(pattern, _key(path)))
 
 
-def _key(path: Tuple) -> str:
-  return '/'.join(str(part) for part in path) or 'observation'
+def _key(path: tuple[Any, ...]) -> str:
+  return specs.key_of(path) or 'observation'
 
 
-def _leaves(observation_spec) -> List[Leaf]:
+def _leaves(observation_spec: Any) -> list[Leaf]:
   return [
       Leaf(_key(path), index, tuple(spec.shape), tf.as_dtype(spec.dtype))
       for index, (path, spec) in enumerate(
@@ -205,10 +217,10 @@ def _leaves(observation_spec) -> List[Leaf]:
 
 
 def _claimed(
-    leaves: List[Leaf], config: agent_config.WorldModelConfig
-) -> Dict[str, str]:
+    leaves: list[Leaf], config: agent_config.WorldModelConfig
+) -> dict[str, str]:
   """Returns the field that matches a key, for the keys that one matches."""
-  claimed = {}
+  claimed: dict[str, str] = {}
   for field in ('image_keys', 'vector_keys', 'ignored_keys'):
     pattern = getattr(config, field)
     if pattern is None:
@@ -230,13 +242,9 @@ def _claimed(
   return claimed
 
 
-def _is_image(leaf: Leaf, ranks: Tuple[int, ...]) -> bool:
-  return len(leaf.shape) in ranks and leaf.dtype == tf.uint8
-
-
 def _check_image(leaf: Leaf, config: agent_config.WorldModelConfig) -> None:
   schema.require(
-      _is_image(leaf, (2, 3)),
+      len(leaf.shape) in (2, specs.IMAGE_RANK) and specs.is_uint8(leaf.dtype),
       f'world_model.image_keys = {config.image_keys!r} matches {leaf}, but an'
       ' image is uint8 [height, width] or [height, width, channels].',
   )
@@ -259,5 +267,5 @@ def _check_size(group: Images) -> None:
   )
 
 
-def _names(leaves) -> str:
+def _names(leaves: Iterable[Leaf]) -> str:
   return ', '.join(repr(leaf.key) for leaf in leaves)

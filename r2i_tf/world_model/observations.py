@@ -9,13 +9,21 @@ convolutions of 4 x 4 with stride 2 whose channels double; each is followed by
 LayerNorm and SiLU.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
 from r2i_tf.world_model import layout as layout_lib
+
+# A part of the observation: its distribution, and the function that takes an
+# observation to the value that the distribution is over.
+Decoded = tuple[tfd.Distribution, Callable[[Any], tf.Tensor]]
 
 _KERNEL, _STRIDE = 4, 2
 
@@ -45,11 +53,12 @@ class Encoder(tf.keras.layers.Layer):
         _encoding_cnn(images, cnn_depth, dtype) for images in layout.images
     ]
 
-  def call(self, observation) -> tf.Tensor:
+  def call(self, observation: Any) -> tf.Tensor:
     """Returns the features of a nest of observations with any batch axes."""
     features = []
-    if self._mlp is not None:
-      vector = self._layout.vectors.of(observation)
+    vectors = self._layout.vectors
+    if self._mlp is not None and vectors is not None:
+      vector = vectors.of(observation)
       features.append(self._mlp(distributions.symlog(vector)))
     for images, cnn in zip(self._layout.images, self._cnns):
       image = images.of(observation)
@@ -81,24 +90,23 @@ class Decoder(tf.keras.layers.Layer):
         _decoding_cnn(images, cnn_depth, dtype) for images in layout.images
     ]
 
-  def call(self, features: tf.Tensor):
+  def call(self, features: tf.Tensor) -> list[Decoded]:
     """Returns the distributions p(o_t | features), as a list.
 
     Args:
       features: float32 [..., F].
 
     Returns:
-      Pairs of (distribution, function that takes an observation to the value
-      that the distribution is over): first the vector if there is one, then one
-      for each size of images.
+      First the vector if there is one, then one for each size of images.
     """
-    parts = []
-    if self._layout.vectors:
+    parts: list[Decoded] = []
+    vectors = self._layout.vectors
+    if self._vector_head is not None and vectors is not None:
       location = self._vector_head(features)
       parts.append(
           (
               distributions.SquaredError(location, 1, in_symlog=True),
-              self._layout.vectors.of,
+              vectors.of,
           )
       )
     for images, cnn in zip(self._layout.images, self._cnns):
@@ -114,7 +122,7 @@ class Decoder(tf.keras.layers.Layer):
       )
     return parts
 
-  def log_prob(self, features: tf.Tensor, observation) -> tf.Tensor:
+  def log_prob(self, features: tf.Tensor, observation: Any) -> tf.Tensor:
     """Returns ln p(o_t | features) summed over all leaves, [...]."""
     return tf.add_n(
         [

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from r2i_tf import config as agent_config
+from r2i_tf import networks
 from r2i_tf.agents import optimizer as optimizer_lib
 
-_SETTINGS = agent_config.OptimizerConfig(1e-2, 1e-5, 100.0)
+_EPSILON = 1e-5
 
 
 def _variables():
@@ -26,13 +26,21 @@ def _gradients(variables, seed):
   ]
 
 
+def _adam(variables, weight_decay):
+  group = networks.ParameterGroup('adam', variables, 1e-2, weight_decay)
+  return optimizer_lib.FlatAdam(group, _EPSILON)
+
+
 @pytest.mark.parametrize('weight_decay', [0.0, 0.1])
 def test_is_adam(weight_decay):
   """Flat or variable by variable, it is the published rule, decay included."""
   ours, theirs = _variables(), _variables()
-  flat = optimizer_lib.FlatAdam(ours, _SETTINGS, 1e-2, weight_decay, 'adam')
+  flat = _adam(ours, weight_decay)
   keras = tf.keras.optimizers.Adam(
-      1e-2, epsilon=1e-5, weight_decay=weight_decay or None, jit_compile=False
+      1e-2,
+      epsilon=_EPSILON,
+      weight_decay=weight_decay or None,
+      jit_compile=False,
   )
   if weight_decay:
     keras.exclude_from_weight_decay(var_list=[theirs[1]])
@@ -48,8 +56,8 @@ def test_is_adam(weight_decay):
 def test_refused_gradients_leave_no_trace():
   """A step that overflowed changes neither weights nor what comes after."""
   once, twice = _variables(), _variables()
-  plain = optimizer_lib.FlatAdam(once, _SETTINGS, 1e-2, 0.1, 'adam')
-  shaken = optimizer_lib.FlatAdam(twice, _SETTINGS, 1e-2, 0.1, 'adam')
+  plain = _adam(once, 0.1)
+  shaken = _adam(twice, 0.1)
   nan = shaken.flatten([tf.fill(v.shape, np.nan) for v in twice])
   for seed in range(3):
     shaken.apply(nan, tf.constant(False))

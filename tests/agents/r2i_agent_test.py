@@ -1,7 +1,5 @@
 """Tests of r2i_tf.agents.r2i_agent: one train step, and what it promises."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -14,8 +12,8 @@ from tf_agents.trajectories import time_step as ts
 from r2i_tf import R2IAgent
 from r2i_tf import config as agent_config
 from r2i_tf.agents import experience as experience_lib
-from r2i_tf.environments import UnsupportedSpecError
-from r2i_tf.world_model import State
+from r2i_tf.specs import UnsupportedSpecError
+from r2i_tf.world_model import Carry
 from tests.agents import small
 
 _BOX = tensor_spec.BoundedTensorSpec([2], tf.float32, [0.0, -3.0], [1.0, 3.0])
@@ -92,7 +90,7 @@ def test_learns(agent):
 def test_every_network_moves(agent):
   """One step moves all networks, the slow critic and the normaliser."""
   groups = {
-      'ssm': agent.world_model.ssm_variables,
+      'ssm': agent.world_model.parameter_groups[0].variables,
       'world model': agent.world_model.other_variables,
       'actor': agent.behavior.actor_variables,
       'critic': agent.behavior.critic_variables,
@@ -294,13 +292,14 @@ def test_starts_per_sequence(agent):
       batch, agent.behavior.actions.encode
   )
   index = tf.reshape(tf.range(16.0), [2, 8, 1])
-  states = State(index, index, index)
+  carry = Carry(index, index)
   seen = set()
   for seed in range(20):
-    start, terminal, is_valid = few._starts(
-        experience, states, tf.constant([seed, 0])
+    output, start, terminal, is_valid = few._starts(
+        experience, index, carry, tf.constant([seed, 0])
     )
-    places = start.output.numpy().astype(int).reshape(-1)
+    places = output.numpy().astype(int).reshape(-1)
+    np.testing.assert_array_equal(start.memory, output)
     assert len(set(places)) == 6
     np.testing.assert_array_equal(places // 8, [0, 0, 0, 1, 1, 1])
     for flag, flags in (
@@ -310,8 +309,8 @@ def test_starts_per_sequence(agent):
       np.testing.assert_array_equal(flag, flags.numpy().reshape(-1)[places])
     seen.update(places)
   assert len(seen) == 16  # No place is left out for good.
-  every, _, _ = agent._starts(experience, states, tf.constant([0, 0]))
-  np.testing.assert_array_equal(every.output[:, 0], np.arange(16))
+  every, _, _, _ = agent._starts(experience, index, carry, tf.constant([0, 0]))
+  np.testing.assert_array_equal(every[:, 0], np.arange(16))
 
 
 @pytest.mark.parametrize(
@@ -320,7 +319,7 @@ def test_starts_per_sequence(agent):
         (
             small.VECTOR,
             {'move': small.DISCRETE, 'turn': small.DISCRETE},
-            r"action of the environment is nested \(action\['move'\]",
+            r"is nested \(action 'move', action 'turn'\)",
         ),
         (small.VECTOR, tf.TensorSpec([2], tf.float32), 'without bounds'),
         (

@@ -29,7 +29,6 @@ def config(
       world_model=small.config(kind, layers=1, free_nats=0.0),
       behavior=agent_config.BehaviorConfig(**behavior),
       world_model_optimizer=_FAST,
-      ssm_learning_rate=1e-2,
       actor_optimizer=_FAST,
       critic_optimizer=_FAST,
       precision=precision,

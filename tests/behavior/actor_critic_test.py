@@ -1,7 +1,5 @@
 """Tests of r2i_tf.behavior.actor_critic."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf

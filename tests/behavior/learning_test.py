@@ -6,6 +6,7 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from r2i_tf import config as agent_config
+from r2i_tf import networks
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
@@ -50,9 +51,13 @@ def test_actor_learns_to_push_a_point_to_the_middle(spec):
   """By REINFORCE or through the dynamics, the policy leads to the reward."""
   tf.keras.utils.set_random_seed(0)
   behavior = ActorCritic(actions_lib.create(spec), 1, _CONFIG, bins=41)
-  settings = agent_config.OptimizerConfig(3e-3, 1e-5, 100.0)
   optimizers = [
-      (variables, optimizer_lib.FlatAdam(variables, settings, 3e-3, 0.0, name))
+      (
+          variables,
+          optimizer_lib.FlatAdam(
+              networks.ParameterGroup(name, variables, 3e-3, 0.0), 1e-5
+          ),
+      )
       for name, variables in (
           ('actor', behavior.actor_variables),
           ('critic', behavior.critic_variables),

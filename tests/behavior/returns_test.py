@@ -1,7 +1,5 @@
 """Tests of r2i_tf.behavior.returns."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -78,6 +76,33 @@ def test_trajectory_weights_match_reference():
   for t in range(5):
     expected = np.prod(continuation[: t + 1], 0) * 0.9**t
     np.testing.assert_allclose(actual[t], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['reward', 'discount', 'value'])
+def test_lambda_returns_take_one_shape(name):
+  """An argument that would be broadcast is refused, not broadcast."""
+  arguments = {key: tf.ones([3, 5]) for key in ('reward', 'discount', 'value')}
+  for wrong in (tf.ones([3, 1]), tf.ones([3]), tf.ones([2, 5])):
+    with pytest.raises(ValueError, match='has shape'):
+      returns_lib.lambda_returns(**{**arguments, name: wrong}, lambda_=0.9)
+
+
+def test_trajectory_weights_take_time_and_batch():
+  """A weight for each step of each trajectory needs both axes."""
+  with pytest.raises(ValueError, match='continuation has shape'):
+    returns_lib.trajectory_weights(tf.ones([5]), 0.9)
+
+
+def test_a_mask_has_the_shape_of_what_it_masks():
+  """Elements are never paired with a mask of another layout."""
+  x, mask = tf.ones([3, 5]), tf.ones([3, 5], tf.bool)
+  with pytest.raises(ValueError, match='the mask has shape'):
+    returns_lib.masked_percentiles(x, tf.transpose(mask), [50.0])
+  with pytest.raises(ValueError, match='the mask has dtype float32'):
+    returns_lib.masked_percentiles(x, x, [50.0])
+  normalizer = returns_lib.ReturnNormalizer(0.9)
+  with pytest.raises(ValueError, match='the mask has shape'):
+    normalizer.updated(x, tf.transpose(mask), lambda x: x)
 
 
 @pytest.mark.parametrize('jit_compile', [False, True])

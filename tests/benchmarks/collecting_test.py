@@ -4,7 +4,7 @@ import dataclasses
 
 from benchmarks import agents
 from benchmarks import collecting
-from r2i_tf.training import run_config
+from r2i_tf import run_config
 
 
 def test_measures_random_actions_and_the_policy_in_both_places():

@@ -6,7 +6,7 @@ import tensorflow as tf
 from benchmarks import agents
 from benchmarks import flops
 from benchmarks import train_step
-from r2i_tf.training import errors
+from r2i_tf import errors
 
 
 def test_measures_a_train_step_that_learns():

@@ -1,23 +1,16 @@
-"""Tests of configs/learning.py."""
-
-import pathlib
-import runpy
+"""The recipe `learning`: tasks that two cores learn."""
 
 import pytest
 
 from r2i_tf import environments
-from r2i_tf import schema
-from r2i_tf.training import run_config
-
-_PATH = pathlib.Path(__file__).parents[2] / 'configs' / 'learning.py'
-_FILE = runpy.run_path(str(_PATH))
+from r2i_tf import presets
+from r2i_tf import run_config
 
 
-@pytest.mark.parametrize('variant', _FILE['_VARIANTS'])
-def test_every_variant_is_a_run(variant):
-  """Its fields are fields of a run, and its task can be made as it says."""
-  mapping = _FILE['get_config'](variant).to_dict()
-  config = schema.from_mapping(run_config.RunConfig, mapping)
+@pytest.mark.parametrize('variant', presets.RUNS['learning'])
+def test_every_task_can_be_made(variant):
+  """With the options that the variant gives it."""
+  config = run_config.RunConfig.preset('learning', variant)
   if config.task not in environments.list_tasks():
     pytest.skip(f'{config.task} is not installed')
   env = environments.load(config.task, 0, config.environment)
@@ -25,10 +18,3 @@ def test_every_variant_is_a_run(variant):
   env.close()
   if variant == 'catch_images':
     assert spec.shape == (32, 32, 1)
-
-
-def test_a_variant_is_to_be_named():
-  """Without a variant, or with a wrong one, the error lists them."""
-  for wrong in ('', 'catch'):
-    with pytest.raises(schema.ConfigError, match='repeat_previous, cartpole'):
-      _FILE['get_config'](wrong)

@@ -1,15 +1,15 @@
-"""The files of configs/, and what docs/presets.md says of them."""
+"""The defaults, the recipes, and what docs/presets.md says of them."""
 
 import ast
-import importlib
 import pathlib
 import re
 
 import pytest
 
-from configs import quickstart
+from r2i_tf import config as agent_config
+from r2i_tf import presets
+from r2i_tf import run_config
 from r2i_tf import schema
-from r2i_tf.training import run_config
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / 'docs' / 'presets.md'
 
@@ -43,13 +43,13 @@ _DEFAULT = {
     _MEMORY + 'kind': 's3m',
     _MEMORY + 'output_size': 4096,
     _MEMORY + 'width': 1024,
-    _MEMORY + 'state_size': 128,
-    _MEMORY + 'layers': 4,
-    _MEMORY + 'blocks': 8,
-    _MEMORY + 'discretization': 'bilinear',
+    _MEMORY + 's3m.state_size': 128,
+    _MEMORY + 's3m.layers': 4,
+    _MEMORY + 's3m.blocks': 8,
+    _MEMORY + 's3m.discretization': 'bilinear',
     _MEMORY + 'learned_initial_state': True,
-    _MEMORY + 'min_step': 0.001,
-    _MEMORY + 'max_step': 0.1,
+    _MEMORY + 's3m.min_step': 0.001,
+    _MEMORY + 's3m.max_step': 0.1,
     _MODEL + 'latent.groups': 32,
     _MODEL + 'latent.classes': 32,
     _MODEL + 'latent.unimix': 0.01,
@@ -72,7 +72,7 @@ _DEFAULT = {
     'agent.world_model_optimizer.epsilon': 1e-8,
     'agent.world_model_optimizer.clip_norm': 1000,
     'agent.world_model_optimizer.weight_decay': 0,
-    'agent.ssm_learning_rate': 1e-4,
+    _MEMORY + 's3m.learning_rate': 1e-4,
     'agent.actor_optimizer.learning_rate': 3e-5,
     'agent.actor_optimizer.epsilon': 1e-5,
     'agent.actor_optimizer.clip_norm': 100,
@@ -83,14 +83,16 @@ _DEFAULT = {
     'agent.critic_optimizer.weight_decay': 0,
 }
 
-# and what each domain changes.
+# and what each domain changes in it.
 _SMALL = {
     _MEMORY + 'output_size': 512,
     _MEMORY + 'width': 512,
     _MODEL + 'cnn_depth': 32,
     **_mlps(_HEADS, 2, 512),
 }
-_DOMAINS = {
+_DEFAULTS = 'Default'  # The name of the column, for the defaults themselves.
+_COLUMNS = {
+    _DEFAULTS: {},
     'bsuite': {
         **_SMALL,
         'steps': 5e6,
@@ -101,8 +103,8 @@ _DOMAINS = {
         'replay.batch_size': 16,
         'replay.sequence_length': 256,
         'agent.precision': 'float32',
-        _MEMORY + 'layers': 3,
-        _MEMORY + 'discretization': 'zoh',
+        _MEMORY + 's3m.layers': 3,
+        _MEMORY + 's3m.discretization': 'zoh',
         _MEMORY + 'learned_initial_state': False,
         _BEHAVIOR + 'policy_input': 'hidden',
     },
@@ -112,7 +114,7 @@ _DOMAINS = {
         'parallel_environments': 8,
         'train_ratio': 64,
         _MEMORY + 'output_size': 1024,
-        _MEMORY + 'layers': 3,
+        _MEMORY + 's3m.layers': 3,
         **_mlps(_CODERS, 1, 512),
         _BEHAVIOR + 'policy_input': 'hidden',
     },
@@ -121,8 +123,8 @@ _DOMAINS = {
         'parallel_environments': 40,
         'train_ratio': 64,
         _MEMORY + 'output_size': 2048,
-        _MEMORY + 'state_size': 512,
-        _MEMORY + 'layers': 5,
+        _MEMORY + 's3m.state_size': 512,
+        _MEMORY + 's3m.layers': 5,
         **_mlps(_CODERS, 4, 400),
         **_mlps(_HEADS, 4, 1024),
         _MODEL + 'cnn_depth': 48,
@@ -132,7 +134,7 @@ _DOMAINS = {
         'agent.world_model_optimizer.learning_rate': 3e-4,
         'agent.world_model_optimizer.clip_norm': 200,
         'agent.world_model_optimizer.weight_decay': 1e-2,
-        'agent.ssm_learning_rate': 3e-4,
+        _MEMORY + 's3m.learning_rate': 3e-4,
         'agent.actor_optimizer.learning_rate': 1e-4,
         'agent.actor_optimizer.clip_norm': 200,
         'agent.critic_optimizer.learning_rate': 1e-4,
@@ -173,44 +175,37 @@ _DOMAINS = {
 }
 
 # Where we do not follow; docs/presets.md says why.
+_PRECISION = {'agent.precision': 'mixed_bfloat16'}
 _OURS = {
+    _DEFAULTS: _PRECISION,
     'bsuite': {},
-    'popgym': {
-        'prefill': 8 * 1024,
-        'agent.precision': 'mixed_bfloat16',
-    },
-    'memory_maze': {
-        'prefill': 40 * 1024,
-        'agent.precision': 'mixed_bfloat16',
-    },
+    'popgym': {'prefill': 8 * 1024, **_PRECISION},
+    'memory_maze': {'prefill': 40 * 1024, **_PRECISION},
     'atari100k': {'replay.capacity': 110_000},
-    'dmc_proprio': {'agent.precision': 'mixed_bfloat16'},
-    'dmc_vision': {
-        'replay.capacity': 1_010_000,
-        'agent.precision': 'mixed_bfloat16',
-    },
+    'dmc_proprio': _PRECISION,
+    'dmc_vision': {'replay.capacity': 1_010_000, **_PRECISION},
 }
 
 # What is ours alone, and left at what changes nothing.
 _UNPUBLISHED = {
-    _MEMORY + 'rematerialize',
+    _MEMORY + 's3m.rematerialize',
     _MODEL + 'image_keys',
     _MODEL + 'vector_keys',
     _MODEL + 'ignored_keys',
-    'agent.size',
 }
 
 
-def _get_config(name, *variant):
-  return importlib.import_module(f'configs.{name}').get_config(*variant)
+_DOMAINS = [name for name in _COLUMNS if name != _DEFAULTS]
 
 
-def _run(config):
-  return schema.from_mapping(run_config.RunConfig, config.to_dict())
+def _run(name, variant=''):
+  if name == _DEFAULTS:
+    return run_config.RunConfig()
+  return run_config.RunConfig.preset(name, variant)
 
 
-def _fields(name):
-  return dict(_flat(schema.to_mapping(_run(_get_config(name)))))
+def _fields(name, variant=''):
+  return dict(_flat(schema.to_mapping(_run(name, variant))))
 
 
 def _flat(mapping, path=''):
@@ -237,22 +232,19 @@ def _value(text):
     return text
 
 
-def test_every_file_is_a_valid_run():
-  """A run passes every check, is written unchanged, and is of its suite."""
-  for name in _DOMAINS:
-    for variant in ([], ['debug']):
-      config = _run(_get_config(name, *variant))
-      mapping = schema.to_mapping(config)
-      assert schema.from_mapping(run_config.RunConfig, mapping) == config
-      suite = config.task.partition('/')[0]
-      assert name.startswith(suite)
-  assert _run(quickstart.get_config()).task.startswith('bsuite/')
+@pytest.mark.parametrize('name', presets.RUNS)
+def test_every_recipe_is_a_valid_run(name):
+  """Each variant passes every check and is written unchanged."""
+  for variant in presets.RUNS[name]:
+    config = _run(name, variant)
+    mapping = schema.to_mapping(config)
+    assert schema.from_mapping(run_config.RunConfig, mapping) == config
 
 
-@pytest.mark.parametrize('name', _DOMAINS)
+@pytest.mark.parametrize('name', _COLUMNS)
 def test_numbers_are_the_published_ones(name):
   """All are, but for those named, and no field of the agent is left out."""
-  published = {**_DEFAULT, **_DOMAINS[name]}
+  published = {**_DEFAULT, **_COLUMNS[name]}
   fields = _fields(name)
   assert {field: fields[field] for field in published} == {
       **published,
@@ -262,11 +254,38 @@ def test_numbers_are_the_published_ones(name):
   assert agent - set(published) == _UNPUBLISHED
 
 
+def test_an_agent_of_ones_own_has_the_same_defaults():
+  """`R2IConfig()` is that of a run."""
+  assert agent_config.R2IConfig() == run_config.RunConfig().agent
+
+
 @pytest.mark.parametrize('name', _DOMAINS)
+def test_a_domain_has_all_sizes(name):
+  """One changes the sizes of the published run and nothing beside them."""
+  assert set(presets.RUNS[name]) == {'', 'debug', *presets.SIZES}
+  published = _fields(name)
+  for size in presets.SIZES:
+    fields, agent = _fields(name, size), agent_config.R2IConfig.preset(size)
+    sizes = dict(_flat(schema.to_mapping(agent), 'agent.'))
+    changed = {field for field in fields if fields[field] != published[field]}
+    assert {field: fields[field] for field in changed} == {
+        field: sizes[field] for field in changed
+    }
+    model = _run(name, size).agent.world_model
+    assert (
+        model.sequence_model.output_size
+        == presets.SIZES[size]['world_model.sequence_model.output_size']
+    )
+    kinds = ('output_size', 'width', 'cnn_depth', 'layers', 'units')
+    assert all(field.rpartition('.')[2] in kinds for field in changed)
+    assert not any('s3m' in field for field in changed)
+
+
+@pytest.mark.parametrize('name', _COLUMNS)
 def test_table_tells_what_the_run_has(name):
   """A cell has our number, and the published one in brackets if it differs."""
   rows = _rows()
-  published = {**_DEFAULT, **_DOMAINS[name]}
+  published = {**_DEFAULT, **_COLUMNS[name]}
   assert set(published) <= set(rows)
   fields = _fields(name)
   for field, number in published.items():
@@ -280,19 +299,11 @@ def test_table_tells_what_the_run_has(name):
         assert _value(told) == value, (field, told)
 
 
-def test_debug_runs_are_small():
-  """A debug variant keeps the domain and changes the agent for all alike."""
-  for name in _DOMAINS:
-    debug, run = _run(_get_config(name, 'debug')), _run(_get_config(name))
-    assert debug.environment == run.environment
-    assert debug.steps <= 50_000 and debug.replay.capacity <= 100_000
-
-
-def test_an_unknown_variant_is_one_sentence():
-  """It names the variants there are."""
-  for name in _DOMAINS:
-    with pytest.raises(
-        schema.ConfigError, match="did you mean 'debug'"
-    ) as error:
-      _get_config(name, 'debgu')
-    assert len(str(error.value).splitlines()) == 1
+@pytest.mark.parametrize('name', _DOMAINS)
+def test_debug_runs_are_small(name):
+  """A debug variant keeps the domain; its run is short."""
+  debug, run = _run(name, 'debug'), _run(name)
+  assert debug.environment == run.environment
+  assert debug.task.split('/')[0] == run.task.split('/')[0]
+  assert name.startswith(run.task.split('/')[0])
+  assert debug.steps <= 50_000 and debug.replay.capacity <= 100_000

@@ -1,17 +1,13 @@
 """Tests of r2i_tf.distributions.one_hot."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from r2i_tf import distributions
 from r2i_tf.distributions import one_hot
 from tests import golden
-
-tfd = tfp.distributions
 
 
 def _softmax(logits, unimix):
@@ -153,3 +149,72 @@ def test_copies_are_the_same_distribution():
   p = distributions.UnimixOneHotCategorical(_logits(8), 0.2)
   np.testing.assert_allclose(p.copy().logits, p.logits, rtol=1e-5)
   np.testing.assert_allclose(p[1:3].logits, p.logits[1:3], rtol=1e-5)
+
+
+# Three groups of four classes, of which 4, 1 and 2 are possible.
+_POSSIBLE = np.arange(4) < np.array([[4], [1], [2]])
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+@pytest.mark.parametrize('unimix', [0.0, 0.01, 0.3])
+def test_mixture_over_possible_classes(unimix, jit_compile):
+  """A group with fewer classes is as if it had no others."""
+  logits = _logits(9)
+  log_probs = tf.function(
+      lambda x: distributions.unimix_log_probabilities(x, unimix, _POSSIBLE),
+      jit_compile=jit_compile,
+  )(logits)
+  for group, count in enumerate((4, 1, 2)):
+    np.testing.assert_allclose(
+        np.exp(log_probs[:, group, :count]),
+        _softmax(logits[:, group, :count], unimix),
+        rtol=1e-5,
+    )
+  np.testing.assert_array_equal(log_probs.numpy()[:, ~_POSSIBLE], -1e9)
+
+
+@pytest.mark.parametrize('unimix', [0.0, 0.01])
+@pytest.mark.parametrize('scale', [1.0, 1e4])
+def test_impossible_classes_make_no_nan(scale, unimix):
+  """An impossible class has a finite logarithm, and no part in a gradient."""
+  logits = scale * _logits(10)
+  with tf.GradientTape() as tape:
+    tape.watch(logits)
+    log_probs = distributions.unimix_log_probabilities(
+        logits, unimix, _POSSIBLE
+    )
+    entropy = -tf.reduce_sum(tf.exp(log_probs) * log_probs)
+  assert np.all(np.isfinite(log_probs)) and np.isfinite(entropy)
+  gradient = tape.gradient(entropy, logits).numpy()
+  assert np.all(np.isfinite(gradient))
+  np.testing.assert_array_equal(gradient[:, ~_POSSIBLE], 0)
+
+
+@pytest.mark.parametrize(
+    'logits, options, message',
+    [
+        (tf.zeros([]), {}, 'logits has shape'),
+        (tf.zeros([3, 0]), {}, 'logits has shape'),
+        (tf.zeros([3, 4], tf.float16), {}, 'logits has dtype float16'),
+        (tf.zeros([3, 4]), {'unimix': 1.0}, 'unimix is 1.0'),
+        (tf.zeros([3, 4]), {'possible': np.ones([3])}, 'array of bool'),
+        (
+            tf.zeros([3, 4]),
+            {'possible': _POSSIBLE[:, :3]},
+            'possible has shape',
+        ),
+        (tf.zeros([4]), {'possible': _POSSIBLE}, 'possible has shape'),
+        (tf.zeros([3, 4]), {'possible': ~_POSSIBLE}, 'no class is possible'),
+    ],
+)
+def test_bad_arguments(logits, options, message):
+  """A mistake is named before anything is computed."""
+  options = {'unimix': 0.01, **options}
+  with pytest.raises(ValueError, match=message):
+    distributions.unimix_log_probabilities(logits, **options)
+
+
+def test_groups_need_two_axes():
+  """One vector of logits is no groups of classes."""
+  with pytest.raises(ValueError, match='must be .*G, K'):
+    distributions.one_hot_groups(tf.zeros([4]), 0.01)

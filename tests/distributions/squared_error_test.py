@@ -1,7 +1,5 @@
 """Tests of r2i_tf.distributions.squared_error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,3 +40,14 @@ def test_shapes():
   assert p.batch_shape == (2, 5) and p.event_shape == (3, 4)
   np.testing.assert_array_equal(p.batch_shape_tensor(), [2, 5])
   np.testing.assert_array_equal(p.event_shape_tensor(), [3, 4])
+
+
+def test_bad_arguments():
+  """An event larger than its location, or of another shape, is refused."""
+  with pytest.raises(ValueError, match='event_ndims is 3'):
+    distributions.SquaredError(tf.zeros([2, 5]), 3, in_symlog=False)
+  with pytest.raises(ValueError, match='location has dtype uint8'):
+    distributions.SquaredError(tf.zeros([5], tf.uint8), 1, in_symlog=False)
+  p = distributions.SquaredError(tf.zeros([2, 5]), 1, in_symlog=False)
+  with pytest.raises(ValueError, match='value has shape'):
+    p.log_prob(tf.zeros([2, 1]))

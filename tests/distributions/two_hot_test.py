@@ -1,7 +1,5 @@
 """Tests of r2i_tf.distributions.two_hot and its symlog."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -147,3 +145,15 @@ def test_symexp_inverts_symlog():
   np.testing.assert_allclose(
       distributions.symexp(distributions.symlog(x)), x, rtol=1e-4
   )
+
+
+def test_bad_arguments():
+  """Fewer than two bins, or a range that is none, are refused."""
+  with pytest.raises(ValueError, match='logits has shape'):
+    distributions.SymlogTwoHot(tf.zeros([5, 1]))
+  with pytest.raises(ValueError, match='logits has shape'):
+    distributions.SymlogTwoHot(tf.zeros([]))
+  with pytest.raises(ValueError, match='logits has dtype int32'):
+    distributions.SymlogTwoHot(tf.zeros([5], tf.int32))
+  with pytest.raises(ValueError, match='low is 3.0 and high is 3.0'):
+    distributions.SymlogTwoHot(tf.zeros([5]), 3.0, 3.0)

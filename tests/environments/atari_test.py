@@ -6,7 +6,7 @@ from PIL import Image
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf.environments.suites import registry as suites
 
 ale_py = pytest.importorskip('ale_py')
 
@@ -45,7 +45,7 @@ def small(frame):
 
 @pytest.mark.parametrize('repeat', [1, 4])
 def test_step_is_four_frames_with_the_last_two_as_one(repeat):
-  """Rewards add up over the frames; what flickers in two of them is seen."""
+  """Rewards add up over the frames; a sprite in one of the last two is seen."""
   env = make('ms_pacman', noops=0, action_repeat=repeat)
   interface = raw('ms_pacman')
   actions = interface.getMinimalActionSet()

@@ -13,10 +13,10 @@ _IMAGES = environments.SuiteOptions(bsuite=environments.BsuiteOptions(32))
 def test_image_shows_the_board(task):
   """Nothing of the board is lost, and the image is of the wanted size."""
   board = environments.load(task, seed=3)
-  drawn = environments.load(task, seed=3, options=_IMAGES)
-  spec = drawn.observation_spec()
+  rendered = environments.load(task, seed=3, options=_IMAGES)
+  spec = rendered.observation_spec()
   assert (spec.shape, spec.dtype) == ((32, 32, 1), np.uint8)
-  ways, seen = [board.reset(), drawn.reset()], set()
+  ways, seen = [board.reset(), rendered.reset()], set()
   for _ in range(25):  # Into a second episode.
     fields, image = (step.observation for step in ways)
     assert image.shape == spec.shape and image.dtype == spec.dtype
@@ -29,7 +29,7 @@ def test_image_shows_the_board(task):
         pixels = image[top:bottom, left:right]
         assert pixels.size and np.all(pixels == 255 * fields[row, column])
     seen.update(np.unique(image))
-    ways = [board.step(1), drawn.step(1)]
+    ways = [board.step(1), rendered.step(1)]
     for key in ('reward', 'discount', 'step_type'):
       np.testing.assert_array_equal(*(getattr(step, key) for step in ways))
   assert seen == {0, 255}
@@ -48,7 +48,7 @@ def test_default_leaves_the_observation_alone():
         ('bsuite/catch/0', 8, '10 x 5 fields'),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(task, size, words):
+def test_observations_that_cannot_be_rendered_are_refused(task, size, words):
   """A vector is no board, and a board wants a pixel for each field."""
   with pytest.raises(schema.ConfigError, match=words):
     environments.load(task, 0, {'image_size': size})

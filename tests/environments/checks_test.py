@@ -1,4 +1,4 @@
-"""Tests of what an environment is held to."""
+"""Tests of the check of an environment against its specs."""
 
 import dm_env
 import numpy as np
@@ -40,7 +40,7 @@ FIRST = dm_env.restart(ZEROS)
         ),
         (
             dm_env.transition(1.0, {'a': ZEROS}),
-            "the observation has the parts ['a'], but its spec has one array.",
+            "the observation has the parts 'a', but its spec has one array.",
         ),
         (FIRST, 'step() gave a FIRST step, with no LAST step before it.'),
     ],

@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf import schema
+from r2i_tf.agents import spec_checks
 from r2i_tf.environments import rendering
-from r2i_tf.environments import suites
-from tests.environments.drawing import needs_images
+from r2i_tf.environments.suites import registry as suites
+from tests.environments.images import needs_images
 
 suite = pytest.importorskip('dm_control.suite')
 
 
-def _draw(env, size, camera):
-  """Draws what a camera sees, in the thread that may."""
-  draw = env.physics.render
+def _render(env, size, camera):
+  """Renders the view of a camera, in the thread for that."""
+  render = env.physics.render
   return rendering.thread().run(
-      functools.partial(draw, size, size, camera_id=camera)
+      functools.partial(render, size, size, camera_id=camera)
   )
 
 
@@ -35,7 +37,7 @@ def test_every_task_of_the_benchmark_steps():
   assert len(suite.BENCHMARKING) == 28
   for domain, task in suite.BENCHMARKING:
     env = environments.load(f'dmc/{domain}/{task}', seed=1)
-    environments.check_specs(env.time_step_spec(), env.action_spec())
+    spec_checks.check_specs(env.time_step_spec(), env.action_spec())
     spec = env.action_spec()
     assert np.all(spec.minimum == -1) and np.all(spec.maximum == 1)
     env.reset()
@@ -95,7 +97,7 @@ def test_bounds_other_than_one_are_scaled():
 
 
 @needs_images
-def test_any_thread_may_take_a_step_that_draws():
+def test_any_thread_may_take_a_step_that_renders():
   """TensorFlow steps an environment from threads of its own."""
   env = environments.load(
       'dmc/cartpole/balance', 0, {'observations': 'vision', 'image_size': 8}
@@ -110,12 +112,12 @@ def test_any_thread_may_take_a_step_that_draws():
 @needs_images
 @pytest.mark.parametrize('end', ['', 'env.close()', 'del env'])
 def test_a_program_ends_in_silence(end):
-  """Whether it closes what draws or not: EGL minds the thread that frees."""
+  """Whether it closes a renderer or not: EGL minds the thread that frees."""
   ended = subprocess.run(
       [
           sys.executable,
           '-c',
-          'from r2i_tf.environments import suites\n'
+          'from r2i_tf.environments.suites import registry as suites\n'
           "env = suites.make('dmc/cartpole/balance', 0,"
           " {'observations': 'vision', 'image_size': 8})\n"
           f'env.reset()\n{end}',
@@ -131,15 +133,23 @@ def test_a_program_ends_in_silence(end):
 def test_vision_sees_the_camera_and_nothing_else():
   """The observation is one image, of the last of the two steps."""
   env = environments.load('dmc/walker/walk', 0, {'observations': 'vision'})
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   env.reset()
   for action in actions(env, 3):
     time_step = env.step(action)
   assert list(time_step.observation) == ['pixels']
   image = time_step.observation['pixels']
   assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
-  np.testing.assert_array_equal(image, _draw(env, 64, 0))
+  np.testing.assert_array_equal(image, _render(env, 64, 0))
   assert image.std() > 10
+
+
+@needs_images
+def test_camera_that_a_task_lacks_is_named():
+  """The sentence says how many there are."""
+  options = {'observations': 'vision', 'camera': 2}
+  with pytest.raises(schema.ConfigError, match='are numbered 0 to 1'):
+    environments.load('dmc/walker/walk', 0, options)
 
 
 @needs_images
@@ -156,4 +166,4 @@ def test_camera_follows_the_domain_or_the_option(task, given, used):
   )
   image = env.reset().observation['pixels']
   assert image.shape == (32, 32, 3)
-  np.testing.assert_array_equal(image, _draw(env, 32, used))
+  np.testing.assert_array_equal(image, _render(env, 32, used))

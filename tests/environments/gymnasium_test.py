@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf import specs
+from r2i_tf.agents import spec_checks
+from r2i_tf.environments.suites import registry as suites
 
 gymnasium = pytest.importorskip('gymnasium')
 spaces = gymnasium.spaces
@@ -12,12 +14,12 @@ convert = pytest.importorskip('r2i_tf.environments.spaces')
 
 
 def test_every_listed_environment_steps():
-  """What the list holds can be made, seen and acted in."""
+  """Every task of the list can be made, seen and acted in."""
   names = [t for t in environments.list_tasks() if t.startswith('gymnasium/')]
   assert 'gymnasium/CartPole-v1' in names
   for name in names:
     env = environments.load(name, seed=0)
-    environments.check_specs(env.time_step_spec(), env.action_spec())
+    spec_checks.check_specs(env.time_step_spec(), env.action_spec())
     env.reset()
     spec = env.action_spec()
     env.step(np.full(spec.shape, np.min(spec.minimum), spec.dtype))
@@ -128,7 +130,7 @@ def test_dict_keeps_its_parts_and_images_are_resized():
 
 
 def test_tuple_with_an_image_stays_a_tuple():
-  """What cannot stand in one vector is kept apart."""
+  """Parts that cannot stand in one vector are kept apart."""
   space = spaces.Tuple([IMAGE, spaces.Discrete(2)])
   (image, vector), observe = convert.observation(space, 64)
   assert (image.shape, vector.shape) == ((64, 64, 3), (2,))
@@ -147,7 +149,7 @@ def test_tuple_with_an_image_stays_a_tuple():
     ],
 )
 def test_actions(space, joined, action, expected):
-  """What the agent chooses lies in its spec, and becomes what was meant."""
+  """An action lies in its spec, and becomes the element that it stands for."""
   spec, act = convert.action(space, joined)
   spec.validate(np.asarray(action, spec.dtype))
   taken = act(np.asarray(action, spec.dtype))
@@ -165,6 +167,6 @@ def test_actions(space, joined, action, expected):
     ],
 )
 def test_other_spaces_are_refused(convert_space, space):
-  """What has no arrays of one shape is named."""
-  with pytest.raises(environments.UnsupportedSpecError, match='but R2I takes'):
+  """A space whose elements have no one shape is named."""
+  with pytest.raises(specs.UnsupportedSpecError, match='but R2I takes'):
     convert_space(space)

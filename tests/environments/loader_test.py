@@ -3,11 +3,15 @@
 import subprocess
 import sys
 
+from dm_env import specs as dm_specs
 import numpy as np
 import pytest
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import environments
+from r2i_tf import schema
+from r2i_tf import specs
+from r2i_tf.agents import spec_checks
 from tests.environments import fakes
 
 # One of each that has randomness of its own and needs no download.
@@ -93,7 +97,7 @@ def test_seed_decides_the_episodes(task):
 
 @pytest.mark.parametrize('task', ['bsuite/deep_sea/0', 'bsuite/bandit/3'])
 def test_seed_leaves_the_task_alone(task):
-  """What BSuite's setting fixes (action maps, payoffs) is no matter of seed."""
+  """Constants of a BSuite setting (action maps, payoffs) ignore the seed."""
   np.testing.assert_array_equal(
       record(environments.load(task, seed=0)),
       record(environments.load(task, seed=1)),
@@ -102,9 +106,9 @@ def test_seed_leaves_the_task_alone(task):
 
 @pytest.mark.parametrize('task', [*RANDOM_TASKS, 'bsuite/discounting_chain/0'])
 def test_time_steps_match_their_specs(task):
-  """What arrives has the shapes and dtypes announced, rewards as float32."""
+  """Steps have the shapes and dtypes announced, rewards as float32."""
   env = environments.load(task, seed=0)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   assert env.time_step_spec().reward.dtype == np.float32
   time_step = env.reset()
   for _ in range(3):
@@ -141,19 +145,19 @@ def test_batch_of_one_has_a_batch_dimension():
 @pytest.mark.parametrize(
     'task,words',
     [
-        ('bsuit/memory_len/9', ["'bsuit/memory_len/9'", "mean 'bsuite'"]),
-        ('bsuite/memory_lne/9', ["'memory_lne'", 'mean memory_len']),
-        ('bsuite/xyzzy/0', ["'xyzzy'", 'memory_len', 'umbrella_length']),
+        ('bsuit/memory_len/9', ["'bsuit/memory_len/9'", "mean 'bsuite'?"]),
+        ('bsuite/memory_lne/9', ["'memory_lne'", "mean 'memory_len' or"]),
+        ('bsuite/xyzzy/0', ["'xyzzy'", "there are 23, such as 'bandit'"]),
         ('bsuite/memory_len/23', ['0 to 22', "found '23'"]),
         ('bsuite/memory_len/-1', ['0 to 22', "found '-1'"]),
         ('bsuite/memory_len/09', ['0 to 22', "found '09'"]),
         ('bsuite/memory_len', ['0 to 22', 'found none']),
-        ('bsuite', ["''", 'memory_len']),
-        ('', ['suites are bsuite, popgym']),
+        ('bsuite', ["''", "such as 'bandit'"]),
+        ('', ['valid are bsuite, popgym']),
     ],
 )
 def test_unknown_task_names_what_is_valid(task, words):
-  """A mistyped task is answered with what the user should have typed."""
+  """A mistyped task is answered with the names that are valid."""
   with pytest.raises(environments.UnknownTaskError) as caught:
     environments.load(task, seed=0)
   for word in words:
@@ -164,13 +168,15 @@ def test_unknown_task_names_what_is_valid(task, words):
 @pytest.mark.parametrize('seed', [-1, 2**32])
 def test_seed_out_of_range_is_named(seed):
   """A seed that the environments cannot take is refused by our own words."""
-  with pytest.raises(ValueError, match=f'is {seed}, but it must be from 0'):
+  with pytest.raises(
+      schema.ConfigError, match=f'is {seed}, but it must be from 0'
+  ):
     environments.load('bsuite/memory_len/0', seed=seed)
 
 
 def test_batch_of_none_is_refused():
   """An empty batch is refused before anything is built."""
-  with pytest.raises(ValueError, match='is 0, but it must be at least 1'):
+  with pytest.raises(schema.ConfigError, match='is 0, but it must be at least'):
     environments.load_batch('bsuite/memory_len/0', seed=0, count=0)
 
 
@@ -178,7 +184,7 @@ def test_batch_of_none_is_refused():
 def test_own_environment_enters_with_its_discounts(given):
   """A user's environment works, and its time limit is no termination."""
   env = environments.from_dm_env(given)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   env.reset()
   for _ in range(3):
     time_step = env.step(np.float32(0.5))
@@ -191,7 +197,9 @@ def test_own_environment_enters_with_its_discounts(given):
 @pytest.mark.parametrize('given', [3, lambda: 'gym'])
 def test_what_is_no_environment_is_refused(given):
   """Something else than a dm_env environment is named at the door."""
-  with pytest.raises(TypeError, match='takes a dm_env.Environment'):
+  with pytest.raises(
+      environments.InvalidTaskError, match='takes a dm_env.Environment'
+  ):
     environments.from_dm_env(given)
 
 
@@ -207,7 +215,7 @@ def test_what_is_no_environment_is_refused(given):
     ],
 )
 def test_own_environment_in_place_of_a_name(task, seed):
-  """A user's environment, or what makes one, goes wherever a task goes."""
+  """A user's environment, or its constructor, goes wherever a task goes."""
   env = environments.load(task, seed=7)
   assert env.reset().observation['position'][1] == seed
   assert env.step(np.float32(0.5)).reward == 0.5
@@ -221,21 +229,25 @@ def test_own_environments_in_a_batch_have_their_own_seeds():
 
 def test_one_environment_is_no_batch_of_two():
   """The same object under two indices would mix two episodes."""
-  with pytest.raises(TypeError, match='one Corridor cannot be 2 environments'):
+  with pytest.raises(
+      environments.InvalidTaskError, match='one Corridor cannot be 2'
+  ):
     environments.load_batch(fakes.Corridor(), seed=0, count=2)
 
 
 def test_own_environment_takes_no_options_of_a_suite():
   """Options that nobody reads are refused, but for a run's, which has all."""
-  with pytest.raises(TypeError, match='takes no options'):
+  with pytest.raises(schema.ConfigError, match='takes no options'):
     environments.load(fakes.Corridor, 0, environments.AtariOptions())
   environments.load(fakes.Corridor, 0, environments.SuiteOptions())
 
 
 @pytest.mark.parametrize('task', [3, lambda seed: 'gym', None])
 def test_task_that_is_nothing_of_the_kind(task):
-  """What can neither be looked up nor stepped is named."""
-  with pytest.raises(TypeError, match='a task is a name such as'):
+  """A task that can neither be looked up nor stepped is named."""
+  with pytest.raises(
+      environments.InvalidTaskError, match='a task is a name such as'
+  ):
     environments.load(task, seed=0)
 
 
@@ -246,21 +258,63 @@ def test_fault_in_a_batch_names_the_environment():
   with pytest.raises(environments.FaultyEnvironmentError) as caught:
     env.step(np.array([0.5, np.nan], np.float32))
   assert str(caught.value) == (
-      "environment 1 of Corridor: the observation['position'] holds nan."
+      "environment 1 of Corridor: the observation 'position' holds nan."
   )
 
 
-def test_importing_environments_prints_nothing():
-  """A log does not begin with Gym's notice about its own age."""
-  program = (
-      'import importlib.util, os, sys;'
-      "spec = importlib.util.find_spec('r2i_tf');"
-      'sys.path[:0] = [os.path.join(spec.submodule_search_locations[0],'
-      " 'environments')];"
-      'import quiet_imports; import gym'
-  )
+@pytest.mark.parametrize('fails', ['constructor', 'observation_spec', 'spec'])
+def test_environments_of_a_batch_that_fails_are_closed(fails):
+  """An environment that cannot be used takes none of the others along."""
+  made = []
+
+  class Member(fakes.Corridor):
+
+    def __init__(self):
+      made.append(self)
+      self.closed = 0
+      if fails == 'constructor' and self.is_third():
+        raise ZeroDivisionError
+      super().__init__()
+
+    def is_third(self):
+      return made.index(self) == 2
+
+    def observation_spec(self):
+      if fails == 'observation_spec' and self.is_third():
+        raise ZeroDivisionError
+      return super().observation_spec()
+
+    def action_spec(self):
+      if fails == 'spec' and self.is_third():
+        return dm_specs.DiscreteArray(2)
+      return super().action_spec()
+
+    def close(self):
+      self.closed += 1
+
+  error = specs.UnsupportedSpecError if fails == 'spec' else ZeroDivisionError
+  with pytest.raises(error):
+    environments.load_batch(Member, seed=0, count=5)
+  assert [member.closed for member in made] == {
+      'constructor': [1, 1, 0],
+      'observation_spec': [1, 1, 1],
+      'spec': [1] * 5,
+  }[fails]
+
+
+def test_environments_that_differ_are_no_batch():
+  """One batch has one spec, and the sentence says who differs."""
+  kinds = iter([fakes.Corridor, fakes.Corridor, fakes.Fragile])
+  with pytest.raises(
+      specs.UnsupportedSpecError, match='differ: number 0 has .*, number 2 has'
+  ):
+    environments.load_batch(lambda: next(kinds)(), seed=0, count=3)
+
+
+def test_gym_has_nothing_to_say():
+  """A log does not begin with the notice of a Gym that TF-Agents imports."""
   done = subprocess.run(
-      [sys.executable, '-c', program],
+      [sys.executable, '-c', 'import r2i_tf; import gym'],
       check=True,
       capture_output=True,
       text=True,

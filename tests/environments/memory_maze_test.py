@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
-from tests.environments.drawing import needs_images
+from r2i_tf.agents import spec_checks
+from r2i_tf.environments.suites import registry as suites
+from tests.environments.images import needs_images
 
 pytest.importorskip('memory_maze')
 pytestmark = needs_images
@@ -24,7 +25,7 @@ def shortened(env, seconds):
 def test_maze_is_seen_walked_and_left_in_time(capfd):
   """Images of 64 x 64, six actions, a seed, an end that is no termination."""
   env = environments.load('memory_maze/9x9', seed=2)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   spec = env.action_spec()
   assert (spec.shape, int(spec.minimum), int(spec.maximum)) == ((), 0, 5)
   shortened(env, 1.0 - 1e-3)  # Of four steps each.

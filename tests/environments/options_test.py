@@ -44,7 +44,7 @@ def test_defaults_are_the_papers():
 @pytest.mark.parametrize(
     'suite,given,words',
     [
-        ('atari', {'repeat': 2}, ["'atari.repeat'", "'action_repeat'"]),
+        ('atari', {'repeat': 2}, ["'atari.repeat'", "'atari.action_repeat'"]),
         ('atari', {'grayscale': 1}, ["'atari.grayscale' is 1", 'a bool']),
         ('atari', environments.DmcOptions(), ['AtariOptions']),
         ('atari', 3, ['AtariOptions', 'found 3']),
@@ -61,18 +61,19 @@ def test_wrong_options_are_refused(suite, given, words):
 
 
 @pytest.mark.parametrize(
-    'make,words',
+    'cls,field,value,words',
     [
-        (lambda: options.AtariOptions(action_repeat=0), 'atari.action_repeat'),
-        (lambda: options.AtariOptions(sticky_probability=1), 'must lie in'),
-        (lambda: options.AtariOptions(noops=-1), 'noops is -1'),
-        (lambda: options.BsuiteOptions(0), 'bsuite.image_size is 0'),
-        (lambda: options.DmcOptions(camera=-1), 'camera is -1'),
-        (lambda: options.PoolOptions(max_restarts=-1), 'max_restarts is -1'),
-        (lambda: options.PoolOptions(timeout_seconds=0), 'timeout_seconds'),
+        ('AtariOptions', 'action_repeat', 0, 'atari.action_repeat is 0'),
+        ('AtariOptions', 'sticky_probability', 1, 'must lie in'),
+        ('AtariOptions', 'noops', -1, 'noops is -1'),
+        ('BsuiteOptions', 'image_size', 0, 'bsuite.image_size is 0'),
+        ('DmcOptions', 'camera', -1, 'camera is -1'),
+        ('GymnasiumOptions', 'image_size', 0, 'gymnasium.image_size is 0'),
+        ('PoolOptions', 'max_restarts', -1, 'max_restarts is -1'),
+        ('PoolOptions', 'timeout_seconds', 0, 'pool.timeout_seconds is 0'),
     ],
 )
-def test_values_out_of_range_are_refused(make, words):
+def test_values_out_of_range_are_refused(cls, field, value, words):
   """A value that cannot be meant is named with its field."""
   with pytest.raises(schema.ConfigError, match=words):
-    make()
+    getattr(environments, cls)(**{field: value})

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -17,7 +18,9 @@ from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
-from r2i_tf.environments import pool as pool_lib
+from r2i_tf import specs
+from r2i_tf.environments.pool import environment_pool as pool_lib
+from r2i_tf.environments.pool import process
 from tests.environments import fakes
 
 FIRST, MID, LAST = (int(k) for k in (0, 1, 2))
@@ -224,8 +227,40 @@ def test_what_cannot_start_is_raised_as_it_is(make):
   with pytest.raises(ZeroDivisionError, match='not made') as caught:
     make(fakes.CannotStart)
   assert 'fakes.py' in str(caught.value.__cause__)
-  with pytest.raises(TypeError, match='a function that makes'):
+  with pytest.raises(
+      environments.InvalidTaskError, match='a function that makes'
+  ):
     make(fakes.Fragile())
+
+
+def test_task_that_cannot_be_pickled_starts_no_process(make, monkeypatch):
+  """A function that holds a lock is named before anything is started."""
+  started = []
+  monkeypatch.setattr(
+      process.subprocess, 'Popen', lambda *a, **k: started.append(a)
+  )
+  lock = threading.Lock()
+  with pytest.raises(
+      environments.InvalidTaskError, match="cannot pickle '_thread.lock'"
+  ):
+    make(lambda seed: lock and fakes.Fragile(seed))
+  assert not started
+
+
+def test_process_that_cannot_be_started_closes_the_others(make, monkeypatch):
+  """Where the system has no third process, the first two are not left over."""
+  started, popen = [], subprocess.Popen
+
+  def two_at_most(*arguments, **options):
+    if len(started) == 2:
+      raise BlockingIOError('no more processes')
+    started.append(popen(*arguments, **options))
+    return started[-1]
+
+  monkeypatch.setattr(process.subprocess, 'Popen', two_at_most)
+  with pytest.raises(BlockingIOError):
+    make(seeds=range(5))
+  assert len(started) == 2 and all(ended(member.pid) for member in started)
 
 
 def test_environments_that_differ_are_refused(make):
@@ -234,7 +269,7 @@ def test_environments_that_differ_are_refused(make):
   def differing(seed):
     return fakes.Corridor() if seed else fakes.Fragile()
 
-  with pytest.raises(ValueError, match='differ: number 0 has'):
+  with pytest.raises(specs.UnsupportedSpecError, match='differ: number 0 has'):
     make(differing, [0, 1])
 
 
@@ -254,6 +289,7 @@ def test_closed_pool_leaves_no_process(make):
 _PROGRAM = """
 import os, signal, sys
 from r2i_tf import environments
+from r2i_tf import specs
 from tests.environments import fakes
 
 class Own(fakes.Fragile):

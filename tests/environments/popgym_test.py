@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.environments import suites
+from r2i_tf.agents import spec_checks
+from r2i_tf.environments.suites import registry as suites
 
 envs = pytest.importorskip('popgym.envs')
 
@@ -14,7 +15,7 @@ NAMES = [cls.__name__ for cls in envs.ALL]
 def play(task, seed, steps=150, options=None):
   """Returns observations and rewards under random actions, and the ends."""
   env = environments.load(f'popgym/{task}', seed, options)
-  environments.check_specs(env.time_step_spec(), env.action_spec())
+  spec_checks.check_specs(env.time_step_spec(), env.action_spec())
   spec = env.action_spec()
   random = np.random.default_rng(0)
   time_step, rows, ends = env.reset(), [], set()
@@ -41,7 +42,7 @@ def test_every_variant_is_played_and_repeats_by_its_seed(name):
 
 
 def test_time_limit_is_no_termination():
-  """The bandit's episode is cut; what is recalled to the end is over."""
+  """The bandit's episode is cut; an episode of cards comes to its end."""
   assert play('MultiarmedBanditEasy', 0, 210)[1] == {1.0}
   assert play('RepeatPreviousEasy', 0)[1] == {0.0}
   assert play('PositionOnlyCartPoleEasy', 0)[1] == {0.0}

@@ -1,4 +1,4 @@
-"""Tests of how MuJoCo is told to draw, where libraries come and go."""
+"""Tests of how MuJoCo is told to render, where libraries come and go."""
 
 import importlib.util
 import os
@@ -52,7 +52,7 @@ def test_choice_of_mujoco_stays(monkeypatch):
 
 
 @pytest.mark.parametrize('task', ['dmc/walker/walk', 'memory_maze/9x9'])
-def test_no_way_to_draw_is_one_sentence(monkeypatch, task):
+def test_no_way_to_render_is_one_sentence(monkeypatch, task):
   """Who wants images is told which package to install."""
   pytest.importorskip('memory_maze')
   monkeypatch.setattr(rendering, 'failure', lambda: 'RuntimeError: dark')
@@ -74,9 +74,9 @@ def test_no_way_to_draw_is_one_sentence(monkeypatch, task):
     ],
 )
 def test_backend_of_the_user_is_named(backend, observations, words):
-  """A setting that cannot draw hinders images only, and is named there."""
+  """A setting that cannot render hinders images only, and is named there."""
   program = (
-      'from r2i_tf.environments import suites\n'
+      'from r2i_tf.environments.suites import registry as suites\n'
       'try:\n'
       f"  suites.make('dmc/reacher/easy', 0, {{'observations':"
       f" '{observations}'}}).reset()\n"

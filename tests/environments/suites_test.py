@@ -1,6 +1,7 @@
-"""Tests of what is there, what is missing, and what is imported when."""
+"""Tests of the suites: which are installed, and what they import when."""
 
 import dataclasses
+import inspect
 import os
 import subprocess
 import sys
@@ -10,37 +11,45 @@ import pytest
 
 from r2i_tf import environments
 from r2i_tf.environments import errors
-from r2i_tf.environments import suites
+from r2i_tf.environments.suites import registry as suites
+
+EXTRAS = {
+    'bsuite': 'bsuite',
+    'popgym': 'popgym',
+    'memory_maze': 'memory-maze',
+    'atari': 'atari',
+    'dmc': 'dmc',
+    'gymnasium': 'gymnasium',
+}
+
 
 PACKAGES = {
-    'bsuite': ('bsuite', 'bsuite'),
-    'popgym': ('popgym', 'popgym'),
-    'memory_maze': ('memory_maze', 'memory-maze'),
-    'atari': ('ale_py', 'atari'),
-    'dmc': ('dm_control', 'dmc'),
-    'gymnasium': ('gymnasium', 'gymnasium'),
+    package for suite in suites.SUITES.values() for package in suite.packages
 }
 
 
 def forget(monkeypatch, suite):
-  """Has the suite imported anew, without its package."""
-  package, _ = PACKAGES[suite]
-  monkeypatch.delitem(
-      sys.modules, f'r2i_tf.environments.{suite}_suite', raising=False
-  )
-  for name in list(sys.modules):
-    if name.startswith(f'{package}.'):
-      monkeypatch.delitem(sys.modules, name)
-  monkeypatch.setitem(sys.modules, package, None)
+  """Has the suite miss the first of its packages."""
+  monkeypatch.setitem(sys.modules, suites.SUITES[suite].packages[0], None)
 
 
-@pytest.mark.parametrize('suite', PACKAGES)
+def test_every_suite_with_options_has_a_field_for_them():
+  """A suite's options come from the command line, or it has none."""
+  fields = {f.name for f in dataclasses.fields(environments.SuiteOptions)}
+  assert fields == {
+      name
+      for name, suite in suites.SUITES.items()
+      if 'options' in inspect.signature(suite.make).parameters
+  }
+
+
+@pytest.mark.parametrize('suite', EXTRAS)
 def test_missing_package_names_the_extra(monkeypatch, suite):
   """Without its package, a suite says which extra to install."""
   if sys.version_info < (3, 10) and suite != 'bsuite':
     pytest.skip('there is nothing to install for this Python')
   forget(monkeypatch, suite)
-  extra = PACKAGES[suite][1]
+  extra = EXTRAS[suite]
   with pytest.raises(
       environments.MissingSuiteError, match=rf"pip install 'r2i_tf\[{extra}\]'"
   ):
@@ -54,19 +63,17 @@ def test_missing_package_names_the_extra(monkeypatch, suite):
 def test_python_too_old_for_a_suite_is_named(monkeypatch):
   """Where pip would install nothing, it is the Python that is to change."""
   forget(monkeypatch, 'bsuite')
-  entry = dataclasses.replace(suites._SUITES['bsuite'], python=99)
-  monkeypatch.setitem(suites._SUITES, 'bsuite', entry)
+  suite = dataclasses.replace(suites.SUITES['bsuite'], python=99)
+  monkeypatch.setitem(suites.SUITES, 'bsuite', suite)
   with pytest.raises(errors.MissingSuiteError, match='Python 3.99 and newer'):
     environments.load('bsuite/catch/0', seed=0)
 
 
 def test_another_missing_module_is_not_blamed_on_the_suite(monkeypatch):
   """A broken installation is reported as it is, not as a missing suite."""
-
-  def fail(name):
-    raise ModuleNotFoundError(f'No module named {name!r}', name='pandas')
-
-  monkeypatch.setattr(suites.importlib, 'import_module', fail)
+  bsuite = pytest.importorskip('bsuite')
+  monkeypatch.delattr(bsuite, 'sweep', raising=False)
+  monkeypatch.setitem(sys.modules, 'bsuite.sweep', None)
   with pytest.raises(ModuleNotFoundError) as caught:
     environments.load('bsuite/memory_len/9', seed=0)
   assert not isinstance(caught.value, errors.MissingSuiteError)
@@ -77,7 +84,7 @@ def test_list_holds_every_suite():
   tasks = environments.list_tasks()
   assert len(tasks) == len(set(tasks))
   counts = {
-      suite: sum(t.startswith(f'{suite}/') for t in tasks) for suite in PACKAGES
+      suite: sum(t.startswith(f'{suite}/') for t in tasks) for suite in EXTRAS
   }
   assert counts['bsuite'] == 468
   assert tasks.index('bsuite/memory_len/9') < tasks.index(
@@ -104,14 +111,14 @@ def test_missing_mnist_is_named(monkeypatch):
 @pytest.mark.parametrize(
     'name,words',
     [
-        ('Alpha_Beta', ['did you mean s/alphabeta?']),
-        ('alphabet', ['did you mean s/alphabeta?']),
-        ('xyz', ['choose one of s/alphabeta, s/gamma.']),
+        ('Alpha_Beta', ["did you mean 's/alphabeta'?"]),
+        ('alphabet', ["did you mean 's/alphabeta'?"]),
+        ('xyz', ['valid are s/alphabeta, s/gamma.']),
         ('', ["no task 's'"]),
     ],
 )
 def test_near_names(name, words):
-  """What is meant is found through case, dashes and slips."""
+  """The name that is meant is found through case, dashes and slips."""
   with pytest.raises(errors.UnknownTaskError) as caught:
     errors.check_task('s', name, ['alphabeta', 'gamma'])
   for word in words:
@@ -120,7 +127,7 @@ def test_near_names(name, words):
 
 def test_many_names_are_not_all_said():
   """A sentence does not hold a hundred names."""
-  with pytest.raises(errors.UnknownTaskError, match='100 tasks, such as s/0;'):
+  with pytest.raises(errors.UnknownTaskError, match="100, such as 's/0'"):
     errors.check_task('s', 'xyz', [str(i) for i in range(100)])
 
 
@@ -138,9 +145,15 @@ def _run(program):
 @pytest.mark.parametrize(
     'program,unwanted',
     [
-        ('import r2i_tf', ['bsuite', 'gymnasium', 'mujoco', 'gym', 'ale_py']),
-        # What a process of a pool imports.
-        ('from r2i_tf.environments import worker', ['tensorflow', 'bsuite']),
+        ('import r2i_tf', [*PACKAGES, 'tensorflow', 'gym']),
+        # Of a configuration, and of each process of a pool.
+        *(
+            (
+                f'from r2i_tf.environments{module}',
+                [*PACKAGES, 'tensorflow', 'tf_agents', 'gym', 'PIL'],
+            )
+            for module in (' import options', '.pool import worker')
+        ),
     ],
 )
 def test_imports_only_what_is_used(program, unwanted):
@@ -152,8 +165,8 @@ def test_imports_only_what_is_used(program, unwanted):
 def test_suites_are_imported_in_silence():
   """No suite prints, nor has Python print the warnings of all the others."""
   done = _run(
-      'import warnings; before = warnings.filters[:];'
-      ' from r2i_tf.environments import suites; suites.list_tasks();'
-      ' assert warnings.filters == before'
+      'from r2i_tf.environments.suites import registry;'
+      ' import warnings; before = warnings.filters[:];'
+      ' registry.list_tasks(); assert warnings.filters == before'
   )
   assert done.stdout + done.stderr == ''

@@ -54,7 +54,7 @@ def test_action_repeat_sums_rewards_and_stops_at_the_end():
     ],
 )
 def test_actions_are_scaled_to_their_bounds(action, expected):
-  """-1 and 1 are the bounds, what is between is in proportion, no more goes."""
+  """-1 and 1 are the bounds, others in proportion, and beyond them is cut."""
   env = wrappers.normalized(_Echo())
   spec = env.action_spec()
   assert (spec.minimum.min(), spec.maximum.max()) == (-1.0, 1.0)
@@ -67,7 +67,7 @@ def test_actions_are_scaled_to_their_bounds(action, expected):
 
 
 def test_only_bounded_floats_are_scaled():
-  """Choices stay choices, and what has no bounds cannot be scaled to them."""
+  """Choices stay choices, and floats without bounds cannot be scaled."""
   discrete = fakes.Fragile()
   assert wrappers.normalized(discrete) is discrete
   boundless = _Echo()
@@ -78,7 +78,7 @@ def test_only_bounded_floats_are_scaled():
 
 
 def test_wrapped_environment_can_still_be_reached():
-  """What a wrapper lacks, such as the physics, is that of what it wraps."""
+  """An attribute that a wrapper lacks is that of the wrapped environment."""
   env = wrappers.ActionRepeat(fakes.Corridor(5), 1)
   assert env.seed == 5
   with pytest.raises(AttributeError):

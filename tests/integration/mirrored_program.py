@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.train import learner as learner_lib
 
-from r2i_tf.agents import r2i_agent
+from r2i_tf import networks
+from r2i_tf.agents import replicas
 from r2i_tf.world_model import WorldModel
 from tests.agents import small
 
@@ -22,10 +23,7 @@ def _probabilities(self, distribution, seed):
   """Stands in for sampling, so that chance does not tell replicas apart."""
   del seed
   probs = distribution.distribution.probs_parameter()
-  shape = tf.concat([tf.shape(probs)[:-2], [self.latent_size]], 0)
-  flat = tf.reshape(probs, shape)
-  flat.set_shape([*probs.shape[:-2], self.latent_size])
-  return flat
+  return networks.with_batch_of(probs, 2, probs, self.carry_spec.latent.shape)
 
 
 def _per_replica(variable):
@@ -73,7 +71,7 @@ def main(folder):
     def on_replica():
       index = tf.distribute.get_replica_context().replica_id_in_sync_group
       numbers = tf.range(3.0) + 3 * tf.cast(index, tf.float32)
-      return r2i_agent._gather(numbers), r2i_agent._gather(numbers > 1)
+      return replicas.gather(numbers), replicas.gather(numbers > 1)
 
     return strategy.run(on_replica)
 

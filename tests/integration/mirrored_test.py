@@ -1,7 +1,5 @@
 """Training under a MirroredStrategy of two replicas, by TF-Agents' Learner."""
 
-from __future__ import annotations
-
 import json
 import os
 import pathlib

@@ -1,7 +1,5 @@
 """The agent in pipelines of TF-Agents' own classes, without an adapter."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -339,7 +337,7 @@ def test_policy_saver(certain, batch):
     np.testing.assert_array_equal(step.action, exported_step.action)
     _close(exported_step.state, step.state)
     state, exported_state = step.state, exported_step.state
-  assert np.abs(state['hidden']).max() > 1e-3
+  assert np.abs(state['memory']).max() > 1e-3
 
 
 def test_saved_model_eager_policy(certain):
@@ -358,6 +356,6 @@ def test_saved_model_eager_policy(certain):
     np.testing.assert_array_equal(step.action[0], exported_step.action)
     _close(exported_step.state, step.state)
     state, exported_state = step.state, exported_step.state
-    hidden.append(np.asarray(exported_state['hidden']))
+    hidden.append(np.asarray(exported_state['memory']))
   np.testing.assert_allclose(hidden[0], hidden[4], atol=1e-6)
   assert np.abs(hidden[3] - hidden[4]).max() > 1e-3

@@ -1,7 +1,5 @@
 """Tests of r2i_tf.ssm.chunking."""
 
-from __future__ import annotations
-
 import pytest
 
 from r2i_tf.ssm import chunking

@@ -1,7 +1,5 @@
 """Tests of r2i_tf.ssm.hippo."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -79,3 +77,7 @@ def test_initialisers_refuse_another_shape():
     hippo.InputMatrixInitializer(vectors)([5, 3, 2])
   with pytest.raises(ValueError, match='the variable has shape'):
     hippo.OutputMatrixInitializer(vectors)([3, 5, 2])
+  with pytest.raises(ValueError, match='the variable has shape'):
+    hippo.InputMatrixInitializer(vectors)([4])
+  with pytest.raises(ValueError, match='vectors has shape'):
+    hippo.InputMatrixInitializer(vectors[0])

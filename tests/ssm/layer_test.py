@@ -1,7 +1,5 @@
 """Tests of r2i_tf.ssm.layer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -209,6 +207,8 @@ def test_bad_inputs():
     layer.step(u, carry, is_reset)
   with pytest.raises(ValueError, match='carry has shape'):
     layer(u, carry[..., :7], is_reset)
+  with pytest.raises(ValueError, match='x has shape'):
+    layer.outputs(u, carry, layer.discretize())
   with pytest.raises(ValueError, match='last dimension must be its width'):
     ssm.DiagonalSSM(6, 8, 2).build([None, 5])
   with pytest.raises(ValueError, match='has no variables yet'):

@@ -4,8 +4,6 @@ Written for reading, not for speed, and without a look at the code it judges:
 what the tests hold the library to.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 
@@ -59,12 +57,12 @@ def layer(parameters, u, carry, is_reset, is_bilinear=True, factor=1.0):
   """The outputs y [B, L, H] and states x [B, L, 2, P] of one layer.
 
   Args:
-    parameters: a dict of lambda_re, lambda_im, b, c, d, log_step,
+    parameters: A dict of lambda_re, lambda_im, b, c, d, log_step,
       initial_state.
     u: [B, L, H].
     carry: [B, 2, P].
     is_reset: [B, L].
-    is_bilinear: the discretisation, zero-order hold otherwise.
+    is_bilinear: The discretisation, zero-order hold otherwise.
     factor: 2 with conjugate symmetry.
   """
   eigenvalues = np.stack(

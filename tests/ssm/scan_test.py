@@ -1,7 +1,5 @@
 """Tests of r2i_tf.ssm.scan."""
 
-from __future__ import annotations
-
 import functools
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Tests of r2i_tf.ssm.stack."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -179,3 +177,7 @@ def test_bad_arguments():
   u, carry, is_reset = _sequence(5)
   with pytest.raises(ValueError, match='carry has shape'):
     stack(u, carry[:, :1], is_reset)
+  with pytest.raises(ValueError, match='u has shape'):
+    stack.step(u, carry, is_reset[:, 0])
+  with pytest.raises(ValueError, match='is_reset has shape'):
+    stack(u, carry, is_reset[:, :1])

@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from r2i_tf import errors
 from r2i_tf.training import checkpoints
-from r2i_tf.training import errors
 
 
 def _store(directory, value=0.0):

@@ -2,13 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
 from tf_agents.environments import tf_py_environment
 
 from r2i_tf import environments
-from r2i_tf.training import errors
+from r2i_tf import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from tests.training import fakes
@@ -92,3 +94,16 @@ def test_what_is_no_policy_is_refused(exported, tmp_path):
     _evaluate(tmp_path / 'damaged', episodes=1)
   with pytest.raises(errors.RunError, match='at least 1'):
     _evaluate(exported / 'greedy', episodes=0)
+
+
+def test_it_needs_none_of_the_code_that_trained():
+  """Neither agent nor world model is loaded, until `train` is asked for."""
+  program = (
+      'import sys\n'
+      'from r2i_tf import training\n'
+      'from r2i_tf.training import evaluation\n'
+      'assert not {"r2i_tf.agents", "r2i_tf.world_model"} & set(sys.modules)\n'
+      'from r2i_tf.training import run\n'
+      'assert training.train is run.train\n'
+  )
+  subprocess.run([sys.executable, '-c', program], check=True)

@@ -9,8 +9,8 @@ from tf_agents.policies import random_tf_policy
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
-from r2i_tf.training import run
-from r2i_tf.training import run_config
+from r2i_tf import run_config
+from r2i_tf.training import parts as parts_lib
 
 
 class Countdown(py_environment.PyEnvironment):
@@ -42,7 +42,10 @@ class Countdown(py_environment.PyEnvironment):
 
 
 class CountingAgent(tf_agent.TFAgent):
-  """Acts at random; its one weight is the number of train steps."""
+  """Acts at random; its one weight is the number of train steps.
+
+  On several replicas it returns its share, as `R2IAgent` does.
+  """
 
   def __init__(self, time_step_spec, action_spec, train_step_counter):
     policy = random_tf_policy.RandomTFPolicy(time_step_spec, action_spec)
@@ -54,7 +57,9 @@ class CountingAgent(tf_agent.TFAgent):
         train_sequence_length=None,
         train_step_counter=train_step_counter,
     )
-    self.weight = tf.Variable(0.0)
+    self.weight = tf.Variable(
+        0.0, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )
 
   def _initialize(self):
     pass
@@ -62,8 +67,10 @@ class CountingAgent(tf_agent.TFAgent):
   def _train(self, experience, weights=None):
     self.train_step_counter.assign_add(1)
     self.weight.assign_add(1.0)
-    reward = tf.reduce_mean(experience.reward)
-    return tf_agent.LossInfo(reward, {'weight': self.weight.read_value()})
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    reward = tf.reduce_mean(experience.reward) / replicas
+    weight = self.weight.read_value() / replicas
+    return tf_agent.LossInfo(reward, {'weight': weight})
 
 
 def load(task, seed, options):
@@ -89,7 +96,7 @@ def parts(agents=None):
       agents.append(agent)
     return agent
 
-  return run.RunParts(build_agent, load_batch, load)
+  return parts_lib.RunParts(build_agent, load_batch, load)
 
 
 def config(**changes):
@@ -97,6 +104,8 @@ def config(**changes):
   fields = {
       'task': 'countdown/5',
       'steps': 200,
+      'parallel_environments': 1,
+      'collect_steps': 1,
       'prefill': 20,
       'train_ratio': 4.0,
       'replay': run_config.ReplayConfig(

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from r2i_tf import environments
+from r2i_tf.record import records
 from r2i_tf.training import checkpoints
 from r2i_tf.training import run
-from r2i_tf.visualization import records
 from tests.environments import fakes as rooms
 from tests.training import fakes
 
@@ -96,13 +96,13 @@ def test_too_many_crashes_end_a_run_that_can_go_on(tmp_path):
 
 
 _PROGRAM = """
-from r2i_tf.training import cli
+from r2i_tf.programs import command_line
 
 def main(_):
   from tests.training import faults_test
   faults_test.run_to_the_end({workdir!r}, {pooled})
 
-cli.run(main)
+command_line.run(main)
 """
 
 

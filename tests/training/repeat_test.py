@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from r2i_tf import config as agent_config
+from r2i_tf import run_config
+from r2i_tf.record import records
 from r2i_tf.training import run
-from r2i_tf.training import run_config
-from r2i_tf.visualization import records
 
 _TIMED = ('minutes', 'steps_per_second')
 
@@ -26,7 +26,9 @@ def _config():
       agent=agent_config.R2IConfig(
           world_model=agent_config.WorldModelConfig(
               sequence_model=agent_config.SequenceModelConfig(
-                  output_size=8, width=8, state_size=4, layers=1, blocks=1
+                  output_size=8,
+                  width=8,
+                  s3m=agent_config.S3MConfig(state_size=4, layers=1, blocks=1),
               ),
               latent=agent_config.LatentConfig(2, 3),
               encoder=mlp,

@@ -10,15 +10,14 @@ import pytest
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf import run_config
 from r2i_tf import schema
+from r2i_tf.record import records
 from r2i_tf.training import checkpoints
-from r2i_tf.training import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import run
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
-from r2i_tf.training import trainer
-from r2i_tf.visualization import records
 from tests.training import fakes
 
 
@@ -94,25 +93,17 @@ def test_a_sequence_across_the_gap_has_a_first_step_after_it(tmp_path):
   # 200 steps end an episode of 7 in its middle.
   config = fakes.config(task='countdown/7')
   run.train(config, str(tmp_path), fakes.parts())
-  replays = []
-  build = trainer.Trainer.__init__
-
-  def spy(self, *args):
-    build(self, *args)
-    replays.append(self._replay)
-
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(trainer.Trainer, '__init__', spy)
-    longer = dataclasses.replace(config, steps=250)
-    run.train(longer, str(tmp_path), fakes.parts())
-  steps = replays[0].gather_all()
-  kinds = steps.step_type.numpy()[0]
-  left = steps.observation.numpy()[0, :, 0]
+  longer = dataclasses.replace(config, steps=250)
+  run.train(longer, str(tmp_path), fakes.parts())
+  newest = checkpoints.checkpoints_in(tmp_path / 'checkpoints')[-1]
+  (file,) = newest.glob('replay-*.npz')
+  steps = {key: values[0] for key, values in np.load(file).items()}
+  kinds, left = steps['step_type'], steps['observation'][:, 0]
   # A countdown goes on by one or has a FIRST step, a full one, after it.
   is_first = kinds == ts.StepType.FIRST
   np.testing.assert_array_equal(is_first, left == 7)
   np.testing.assert_array_equal(left[1:] - left[:-1] == -1, ~is_first[1:])
-  cut = (steps.next_step_type.numpy()[0] == ts.StepType.MID)[:-1]
+  cut = (steps['next_step_type'] == ts.StepType.MID)[:-1]
   assert np.count_nonzero(cut & is_first[1:]) == 1  # The gap itself.
   assert np.count_nonzero(kinds != ts.StepType.LAST) == 250
 
@@ -207,15 +198,16 @@ def test_environments_are_set_up_as_the_run_says(tmp_path):
   parts = dataclasses.replace(fakes.parts(), load=load, load_batch=load_batch)
   run.train(config, str(tmp_path), parts)
   evaluation.evaluate(tmp_path / 'policies' / 'collect', 1, load=load)
-  assert seen == [(config.environment, None), *[config.environment] * 2]
+  one = config.environment
+  # One environment tells what the replay takes before the others start.
+  assert seen == [one, (one, None), one, one]
   seen.clear()
   pool = environments.PoolOptions(max_restarts=3)
   pooled = dataclasses.replace(
       config, steps=210, environment_processes=True, pool=pool
   )
   run.train(pooled, str(tmp_path), parts)
-  # One environment tells what the replay takes before the pool starts.
-  assert seen[:2] == [config.environment, (config.environment, pool)]
+  assert seen[:2] == [one, (one, pool)]
 
 
 def test_a_sequence_longer_than_the_replay_is_refused():

@@ -2,8 +2,8 @@
 
 import pytest
 
+from r2i_tf import run_config
 from r2i_tf.training import episodes
-from r2i_tf.training import run_config
 from r2i_tf.training import schedule
 from tests.training import fakes
 
@@ -31,7 +31,8 @@ def test_a_mean_of_few_episodes_does_not_end_the_run():
   recorder = episodes.EpisodeRecorder(
       fakes.load_batch('countdown/1', 0, 1, None, None)
   )
-  state = {'environment_steps': 1, 'episodes': 199, 'recent_returns': [1] * 199}
+  state = {'environment_steps': 1, 'restarts': 0}
+  state.update(episodes=199, recent_returns=[1] * 199)
   recorder.restore(state)
   assert schedule.stop_reason(recorder, 0.0, config) is None
   state.update(episodes=200, recent_returns=[1] * 200)

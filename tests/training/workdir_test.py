@@ -1,14 +1,15 @@
 """What a workdir refuses, before anything is built."""
 
 import dataclasses
+from importlib import metadata
 import json
 import os
 
 import pytest
 
 from r2i_tf import environments
-from r2i_tf.training import errors
-from r2i_tf.training import run_config
+from r2i_tf import errors
+from r2i_tf import run_config
 from r2i_tf.training import workdir
 from tests.training import fakes
 
@@ -32,7 +33,7 @@ def test_another_model_is_refused_by_the_names_of_the_fields(tmp_path):
   assert 'seed is 0 there and 7 here' in str(caught.value)
 
 
-def test_what_only_ends_or_shows_a_run_may_change(tmp_path):
+def test_fields_that_only_end_or_display_a_run_may_change(tmp_path):
   """A run may be prolonged, and the new values are the recorded ones."""
   config = fakes.config()
   directory = _created(tmp_path / 'run', config)
@@ -52,6 +53,71 @@ def test_what_only_ends_or_shows_a_run_may_change(tmp_path):
   record = json.loads(directory.config.read_text())
   assert record['config']['steps'] == 10**6
   assert record['versions']['tf-agents']
+
+
+def _rewrite(directory, change):
+  """Changes the configuration and the versions in `config.json`."""
+  record = json.loads(directory.config.read_text())
+  change(record['config'], record['versions'])
+  directory.config.write_text(json.dumps(record))
+
+
+def test_a_run_of_an_earlier_layout_is_refused_as_such(tmp_path):
+  """One sentence: the fields that came or went, the version, what to do."""
+  config = fakes.config()
+  directory = _created(tmp_path / 'run', config)
+
+  def age(old, versions):
+    old['agent']['size'] = None
+    old['agent']['ssm_learning_rate'] = 1e-4
+    del old['agent']['world_model']['sequence_model']['s3m']
+    versions['r2i_tf'] = '0.0.7'
+
+  _rewrite(directory, age)
+  with pytest.raises(errors.RunError) as caught:
+    directory.check(config)
+  message = str(caught.value)
+  assert 'holds a run of another version of r2i_tf (0.0.7)' in message
+  for field in (
+      'agent.size',
+      'agent.ssm_learning_rate',
+      'agent.world_model.sequence_model.s3m',
+  ):
+    assert field in message
+  assert message.endswith('go on with that version or use another --workdir.')
+  assert len(message.splitlines()) == 1
+  # Not every run has its version on record.
+  _rewrite(directory, lambda _, versions: versions.clear())
+  with pytest.raises(errors.RunError, match='another version of r2i_tf: '):
+    directory.check(config)
+
+
+def test_a_field_of_the_display_that_came_or_went_is_no_hindrance(tmp_path):
+  """As little as another value of it."""
+  config = fakes.config()
+  directory = _created(tmp_path / 'run', config)
+
+  def age(old, _):
+    old['pool']['gone'] = 1
+    del old['log_seconds']
+
+  _rewrite(directory, age)
+  directory.check(config)
+
+
+def test_the_version_is_on_record(tmp_path, monkeypatch):
+  """Where the package is not installed, there is none, and no error."""
+  directory = _created(tmp_path / 'run', fakes.config())
+  versions = json.loads(directory.config.read_text())['versions']
+  assert versions['r2i_tf'] == metadata.version('r2i_tf')
+
+  def missing(name):
+    raise metadata.PackageNotFoundError(name)
+
+  monkeypatch.setattr(metadata, 'version', missing)
+  directory = _created(tmp_path / 'other', fakes.config())
+  versions = json.loads(directory.config.read_text())['versions']
+  assert list(versions) == ['python']
 
 
 def test_changeable_fields_exist():

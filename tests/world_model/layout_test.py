@@ -1,7 +1,5 @@
 """Which part of an observation is what, by shape and by name."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
+from r2i_tf import networks
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import WorldModel
@@ -42,16 +43,17 @@ def test_reward_of_a_bit_seen_before(cut):
   model = WorldModel(tf.TensorSpec([1]), 1, config.world_model)
   variables = model.trainable_variables
   optimizer = optimizer_lib.FlatAdam(
-      variables, config.world_model_optimizer, 3e-3, 0.0, 'adam'
+      networks.ParameterGroup('model', variables, 3e-3, 0.0),
+      config.world_model_optimizer.epsilon,
   )
 
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, seed):
     with tf.GradientTape() as tape:
-      loss, state, _ = model.loss(experience, seed)
+      loss, observed, _ = model.loss(experience, seed)
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
     optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
-    predicted = model.reward(model.features(state)).mean()[:, -1]
+    predicted = model.reward(model.features.of(observed.state)).mean()[:, -1]
     return predicted * experience.reward[:, -1] > 0
 
   right = [

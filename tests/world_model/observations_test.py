@@ -1,7 +1,5 @@
 """Tests of r2i_tf.world_model.observations."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -55,8 +53,7 @@ def test_every_leaf_is_reconstructed(model, name):
   experience = small.experience(
       {**_MIXED, 'grid': tf.TensorSpec([2, 2], tf.float32)}, _RESETS
   )
-  state, _, _ = model.observe(experience, [1, 2])
-  features = model.features(state)
+  features = model.features.of(model.observe(experience, [1, 2]).state)
   before = model._decoder.log_prob(features, experience.observation)
   changed = dict(experience.observation)
   changed[name] = tf.zeros_like(changed[name])

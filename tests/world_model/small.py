@@ -20,12 +20,15 @@ def config(kind=agent_config.SequenceModelKind.S3M, layers=2, **changes):
               kind=kind,
               output_size=8,
               width=8,
-              state_size=8,
-              layers=layers,
-              blocks=2,
-              # Memory that is seen within a few steps.
-              min_step=0.1,
-              max_step=0.5,
+              s3m=agent_config.S3MConfig(
+                  state_size=8,
+                  layers=layers,
+                  blocks=2,
+                  # Memory that is seen within a few steps.
+                  min_step=0.1,
+                  max_step=0.5,
+                  learning_rate=1e-2,
+              ),
           ),
           latent=agent_config.LatentConfig(2, 3),
           encoder=_MLP,

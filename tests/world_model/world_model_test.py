@@ -1,7 +1,5 @@
 """Tests of r2i_tf.world_model.world_model, for both sequence models."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +7,6 @@ import tensorflow_probability as tfp
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
-from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import world_model as world_model_lib
 from tests.world_model import small
@@ -24,9 +21,9 @@ def _smooth_latents(monkeypatch):
   """Latents are the probabilities: no chance, and no steps in the way."""
 
   def sample(self, distribution, seed):
-    del seed
+    del self, seed
     probs = distribution.distribution.probs_parameter()
-    return tf.reshape(probs, [*probs.shape[:-2], self.latent_size])
+    return tf.reshape(probs, [*probs.shape[:-2], -1])
 
   monkeypatch.setattr(WorldModel, '_sample', sample)
 
@@ -52,25 +49,24 @@ def _at(nest, *index):
 def test_parallel_and_step_forms_agree(model):
   """The agent acts on the states that it was trained on, resets included."""
   experience = small.experience(_VECTOR, _RESETS)
-  states, _, _ = model.observe(experience, [1, 2])
-  state = tf.nest.map_structure(
-      lambda x: 9 * tf.ones_like(x), model.initial_state(2)
-  )
+  observed = model.observe(experience, [1, 2])
+  carry = tf.nest.map_structure(lambda x: 9 * tf.ones_like(x), model.initial(2))
   for t in range(8):
-    state = model.observe_step(
-        state,
+    step = model.observe_step(
+        carry,
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
         seed=None,
     )
-    _close(state, _at(states, slice(None), t))
+    _close(step, _at((observed.state, observed.carry), slice(None), t))
+    _, carry = step
   # The states tell time apart: memory, not only the present observation.
   repeated = experience._replace(
       observation=tf.ones_like(experience.observation),
       previous_action=tf.ones_like(experience.previous_action),
   )
-  output = model.observe(repeated, [1, 2])[0].output
+  output = model.observe(repeated, [1, 2]).state.output
   assert np.all(np.abs(output[:, 1] - output[:, 2]).max(-1) > 1e-3)
 
 
@@ -78,7 +74,7 @@ def test_parallel_and_step_forms_agree(model):
 def test_nothing_passes_from_episode_to_episode(model):
   """Neither observations nor actions nor latents reach the next episode."""
   experience = small.experience(_VECTOR, _RESETS)
-  before, _, _ = model.observe(experience, [1, 2])
+  before = model.observe(experience, [1, 2]).state
   # In the first sequence, all of the first episode; and the actions that
   # stand at first steps, which belong to no step at all.
   observation = experience.observation.numpy()
@@ -86,13 +82,13 @@ def test_nothing_passes_from_episode_to_episode(model):
   action = experience.previous_action.numpy()
   action[0, :3] -= 1
   action[experience.is_first.numpy()] = 5
-  after, _, _ = model.observe(
+  after = model.observe(
       experience._replace(
           observation=tf.constant(observation),
           previous_action=tf.constant(action),
       ),
       [1, 2],
-  )
+  ).state
   _close(_at(after, 0, slice(3, None)), _at(before, 0, slice(3, None)), 0)
   _close(_at(after, 1), _at(before, 1), 0)
   assert np.abs(after.output[0, 2] - before.output[0, 2]).max() > 1e-3
@@ -104,7 +100,7 @@ def test_no_gradient_passes_from_episode_to_episode(model):
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
     tape.watch(experience.observation)
-    states, _, _ = model.observe(experience, [1, 2])
+    states = model.observe(experience, [1, 2]).state
     loss = tf.reduce_sum(states.output[1, 6:]) + tf.reduce_sum(
         states.output[0, 5]
     )
@@ -135,55 +131,73 @@ def test_gradients_of_a_new_model_are_of_usual_size(kind):
 def test_step_form_ignores_the_past_at_a_first_step(model):
   """An episode starts from the initial state, not from what was carried."""
   observation = tf.ones([2, 3])
-  state = tf.nest.map_structure(
+  carry = tf.nest.map_structure(
       lambda x: tf.random.stateless_normal(x.shape, [1, 2]),
-      model.initial_state(2),
+      model.initial(2),
   )
   first = tf.ones([2], tf.bool)
   carried = model.observe_step(
-      state, tf.ones([2, 2]), observation, first, [3, 4]
+      carry, tf.ones([2, 2]), observation, first, [3, 4]
   )
   fresh = model.observe_step(
-      model.initial_state(2), tf.zeros([2, 2]), observation, first, [3, 4]
+      model.initial(2), tf.zeros([2, 2]), observation, first, [3, 4]
   )
   _close(carried, fresh, 0)
 
 
-def test_imagination_is_repeated_steps(model):
-  """The compiled loop imagines what single steps imagine, draw for draw."""
-  start = small.experience(_VECTOR, _RESETS)
-  states, _, _ = model.observe(start, [1, 2])
-  start = _at(states, slice(None), 3)
+@pytest.mark.parametrize('policy_input', agent_config.PolicyInput)
+def test_imagination_is_repeated_steps(model, policy_input):
+  """The compiled loop imagines what single steps imagine, draw for draw.
 
-  def policy(state, seed):
-    noise = tf.random.stateless_normal(tf.shape(state.output[:, :2]), seed)
-    return tf.tanh(state.output[:, :2] + noise)
+  Whatever the policy sees, reward and continuation are those of its states.
+  """
+  seen = model.policy_features(policy_input)
+  observed = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
+  state, carry = _at((observed.state, observed.carry), slice(None), 3)
+
+  def policy(features, seed):
+    noise = tf.random.stateless_normal(tf.shape(features[:, :2]), seed)
+    return tf.tanh(features[:, :2] + noise)
 
   seed = tf.constant([5, 6])
   imagined = tf.function(
-      lambda start: model.imagine(start, policy, 4, seed), autograph=False
-  )(start)
+      lambda output, carry: model.imagine(output, carry, policy, seen, 4, seed),
+      autograph=False,
+  )(state.output, carry)
   fold_in = tf.random.experimental.stateless_fold_in
-  state = start
   assert imagined.action.shape == (4, 2, 2)
   for t in range(4):
-    action = policy(state, fold_in(seed, 2 * t))
-    _close(_at(imagined.state, t), state)
+    action = policy(seen.of(state), fold_in(seed, 2 * t))
+    _close(imagined.features[t], seen.of(state))
     _close(imagined.action[t], action)
-    state = model.imagine_step(state, action, fold_in(seed, 2 * t + 1))
-  _close(imagined.last, state)
+    state, carry = model.imagine_step(carry, action, fold_in(seed, 2 * t + 1))
+    features = tf.concat([state.output, state.latent], -1)
+    np.testing.assert_allclose(
+        imagined.reward[t],
+        model.reward(features).mean(),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+    _close(imagined.continuation[t], model.continuation(features).mean())
+  _close(imagined.last_features, seen.of(state))
 
 
 def test_imagination_draws_from_the_prior(model):
   """Imagined latents are one-hot, and differ from start to start."""
-  states, _, _ = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
-  start = tf.nest.map_structure(lambda x: tf.repeat(x[:1, 3], 50, 0), states)
+  observed = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
+  output, carry = tf.nest.map_structure(
+      lambda x: tf.repeat(x[:1, 3], 50, 0),
+      (observed.state.output, observed.carry),
+  )
   zeros = tf.zeros([50, 2])
-  imagined = model.imagine(start, lambda state, seed: zeros, 2, [5, 6])
-  latent = tf.stack([imagined.state.latent[1], imagined.last.latent])
+  imagined = model.imagine(
+      output, carry, lambda features, seed: zeros, model.features, 2, [5, 6]
+  )
+  output, _ = tf.split(imagined.features[1], [8, 6], -1)
+  latent = tf.stack([imagined.features[1], imagined.last_features])[..., 8:]
   latent = tf.reshape(latent, [2, 50, 2, 3]).numpy()
   np.testing.assert_array_equal(latent.sum(-1), 1)
-  probs = model.prior(imagined.state.output[1]).distribution.probs_parameter()
+  probs = model.prior(output).distribution.probs_parameter()
   # All share one prior at the first imagined step.
   np.testing.assert_allclose(
       latent[0].mean(0), probs[0], atol=4.5 * np.sqrt(0.25 / 50)
@@ -224,8 +238,8 @@ def test_losses_match_reference(free_nats):
   """Each loss is its formula, of the distributions that the model gives."""
   model = small.model(_VECTOR, free_nats=free_nats)
   experience = small.experience(_VECTOR, _RESETS)
-  total, states, metrics = model.loss(experience, [1, 2])
-  _, posterior, prior = model.observe(experience, [1, 2])
+  total, observed, metrics = model.loss(experience, [1, 2])
+  states, _, posterior, prior = observed
   q = posterior.distribution.probs_parameter().numpy().astype(np.float64)
   p = prior.distribution.probs_parameter().numpy().astype(np.float64)
   kl = (q * np.log(q / p)).sum((-1, -2))
@@ -362,7 +376,9 @@ def test_every_variable_learns():
   """No variable is left out of the loss or of the optimisers' groups."""
   for kind in _KINDS:
     model = small.model(_VECTOR, kind=kind, free_nats=0.0)
-    groups = model.ssm_variables + model.other_variables
+    groups = model.other_variables
+    for group in model.parameter_groups:
+      groups += group.variables
     assert len(groups) == len(model.trainable_variables)
     assert len({v.ref() for v in groups}) == len(groups)
     _, _, gradients = _loss_and_gradients(
@@ -380,10 +396,3 @@ def test_stopped_posterior_is_the_posterior():
   np.testing.assert_allclose(
       tfp.distributions.kl_divergence(posterior, held), np.zeros(4), atol=1e-6
   )
-
-
-def test_state_features_are_latent_and_output(model):
-  """The heads see the latent and the output, never the hidden state."""
-  state = State(tf.ones([1, 5]), 2 * tf.ones([1, 8]), 3 * tf.ones([1, 6]))
-  features = model.features(state).numpy()
-  np.testing.assert_array_equal(np.sort(features[0]), [2] * 8 + [3] * 6)

@@ -1,0 +1,145 @@
+"""Checks the specs of an environment before a model is built for it.
+
+The agent calls this once, at construction: specs that pass are fit for every
+encoder, decoder and action head of the project.
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
+import tree
+
+from r2i_tf import specs
+
+# An integer action with more choices than this has no bounds worth the name:
+# specs made without bounds get those of their dtype.
+_MAX_CHOICES = 2**31 - 1
+
+_SPEC_TYPES = (array_spec.ArraySpec, tf.TensorSpec)
+
+
+def check_specs(
+    time_step_spec: ts.TimeStep,
+    action_spec: Any,
+    is_ignored: Callable[[tuple], bool] = lambda path: False,
+) -> None:
+  """Checks that R2I can learn from, and act in, an environment.
+
+  Accepted are: nested observations of numbers (or booleans) up to rank 2 and of
+  uint8 images [height, width, channels]; one action, a scalar or a vector,
+  either integers within bounds (the minimum may be other than 0) or floats
+  within finite bounds; and a scalar float32 reward.
+
+  Args:
+    time_step_spec: The environment's `TimeStep` of array or tensor specs,
+      without a batch dimension.
+    action_spec: The environment's action spec.
+    is_ignored: Whether the agent does not look at the part of the observation
+      that a path leads to, which then may be anything.
+
+  Raises:
+    UnsupportedSpecError: Anything else; the sentence names the part.
+  """
+  observations = tree.flatten_with_path(time_step_spec.observation)
+  if not observations:
+    raise specs.UnsupportedSpecError('the observation holds no spec at all.')
+  for path, spec in observations:
+    if not is_ignored(path):
+      _check_observation(specs.part('observation', path), spec)
+  _check_action(action_spec)
+  _check_reward(time_step_spec.reward)
+
+
+def _check_observation(name: str, spec: Any) -> None:
+  """Checks one leaf of the observation."""
+  dtype = _checked_dtype(name, spec)
+  rank = len(spec.shape)
+  if rank > specs.IMAGE_RANK:
+    _refuse(
+        name,
+        f'has the shape {_shape(spec)}',
+        'vectors and matrices of numbers, or images [height, width, channels]',
+    )
+  if rank == specs.IMAGE_RANK and not specs.is_uint8(dtype):
+    _refuse(
+        name,
+        f'has rank 3 and the dtype {dtype.name}',
+        'uint8 images at rank 3, and numbers of other dtypes up to rank 2',
+    )
+
+
+def _check_action(action_spec: Any) -> None:
+  """Checks the action: one bounded scalar or vector."""
+  if tree.is_nested(action_spec):
+    leaves = tree.flatten_with_path(action_spec)
+    names = ', '.join(specs.part('action', path) for path, _ in leaves)
+    _refuse('action', f'is nested ({names})', 'one scalar or vector')
+  dtype = _checked_dtype('action', action_spec)
+  if len(action_spec.shape) > 1:
+    _refuse('action', f'has the shape {_shape(action_spec)}', 'up to rank 1')
+  if dtype == tf.bool:
+    _refuse('action', 'has the dtype bool', 'an integer with bounds 0 and 1')
+  if not hasattr(action_spec, 'minimum'):
+    _refuse(
+        'action',
+        f'is {dtype.name} without bounds',
+        'a BoundedArraySpec or BoundedTensorSpec',
+    )
+  minimum = np.asarray(action_spec.minimum)
+  maximum = np.asarray(action_spec.maximum)
+  found = f'is {dtype.name} from {minimum.tolist()} to {maximum.tolist()}'
+  if np.any(minimum > maximum):
+    _refuse('action', found, 'a minimum that is not above the maximum')
+  if dtype.is_integer:
+    # In Python's integers: the difference can overflow the dtype's.
+    choices = maximum.astype(object) - minimum.astype(object) + 1
+    if np.any(choices >= _MAX_CHOICES):
+      _refuse('action', found, 'bounds that limit the number of choices')
+  else:
+    # A bound at the limit of the dtype is how a spec writes "none".
+    limit = np.finfo(np.float32).max
+    bounded = (minimum > -limit) & (maximum < limit)
+    if not np.all(bounded):
+      _refuse('action', found, 'finite bounds on every component')
+
+
+def _check_reward(spec: Any) -> None:
+  """Checks that the reward is one float32."""
+  dtype = _checked_dtype('reward', spec)
+  if dtype != tf.float32 or len(spec.shape):
+    _refuse(
+        'reward',
+        f'is {dtype.name} of shape {_shape(spec)}',
+        'a float32 scalar',
+    )
+
+
+def _checked_dtype(name: str, spec: Any) -> tf.DType:
+  """Returns the dtype of a dense, numeric spec of static shape."""
+  if not isinstance(spec, _SPEC_TYPES):
+    _refuse(
+        name,
+        f'is a {type(spec).__name__}',
+        'dense arrays of one shape (ArraySpec or TensorSpec)',
+    )
+  if not tf.TensorShape(spec.shape).is_fully_defined():
+    _refuse(name, f'has the shape {_shape(spec)}', 'shapes known in full')
+  dtype = tf.as_dtype(spec.dtype)
+  if not (dtype.is_integer or dtype.is_floating or dtype.is_bool):
+    _refuse(name, f'has the dtype {dtype.name}', 'integers and floats')
+  return dtype
+
+
+def _refuse(name: str, found: str, accepted: str) -> NoReturn:
+  raise specs.UnsupportedSpecError(
+      f'the {name} of the environment {found}, but R2I takes {accepted}.'
+  )
+
+
+def _shape(spec: Any) -> str:
+  shape = tf.TensorShape(spec.shape)
+  return 'unknown' if shape.rank is None else str(shape.as_list())

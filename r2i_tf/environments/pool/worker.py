@@ -1,0 +1,131 @@
+"""One environment of a pool, in its own process: the process's side.
+
+It is started by `process.EnvironmentProcess`, receives the task, answers with
+the specs, and from then on answers each request with a step. Whatever goes
+wrong is its last answer. TensorFlow is not imported here: forty environments
+would hold it forty times.
+"""
+
+import enum
+from multiprocessing import connection
+import traceback
+from typing import Any, NamedTuple, Optional
+
+import cloudpickle
+import dm_env
+import numpy as np
+import tree
+
+from r2i_tf import quiet
+from r2i_tf.environments.suites import registry as suites
+
+
+class Request(enum.Enum):
+  """A request of the pool to an environment."""
+
+  RESET = enum.auto()
+  STEP = enum.auto()
+
+
+class Specs(NamedTuple):
+  """The first answer: the specs of the environment, as `dm_env` has them."""
+
+  observation: Any
+  action: Any
+
+
+class Step(NamedTuple):
+  """A time step, as plain as it can be sent.
+
+  Attributes:
+    step_type: 0, 1 or 2.
+    reward: 0 at the first step of an episode.
+    discount: 1 at the first step of an episode.
+    leaves: The arrays of the observation; float64 has become float32.
+  """
+
+  step_type: int
+  reward: float
+  discount: float
+  leaves: list[np.ndarray]
+
+
+class Fault(NamedTuple):
+  """The end of an environment that raised or whose process died.
+
+  Attributes:
+    reason: One line.
+    traceback: Of this process; empty if it could leave none.
+    error: The exception, pickled, where it can be.
+  """
+
+  reason: str
+  traceback: str = ''
+  error: Optional[bytes] = None
+
+
+def main(descriptor: int) -> None:
+  """Serves one environment until the pool closes the connection.
+
+  Args:
+    descriptor: Of the connection to the pool.
+  """
+  quiet.program()  # A warning of one environment would come from each.
+  pool = connection.Connection(descriptor)
+  try:
+    _serve(pool)
+  except (EOFError, OSError):
+    pass  # The pool is closed, or its process is gone.
+
+
+def _serve(pool: connection.Connection) -> None:
+  arguments = pool.recv_bytes()
+  environment = None
+  try:
+    environment = suites.make(*cloudpickle.loads(arguments))
+    pool.send(Specs(environment.observation_spec(), environment.action_spec()))
+    while True:
+      request, action = pool.recv()
+      if request is Request.RESET:
+        time_step = environment.reset()
+      else:
+        time_step = environment.step(action)
+      pool.send(_plain(time_step))
+  except (EOFError, ConnectionError):
+    raise
+  except Exception as error:
+    pool.send(
+        Fault(
+            f'{type(error).__name__}: {error}',
+            traceback.format_exc(),
+            _pickled(error),
+        )
+    )
+  finally:
+    if environment is not None:
+      environment.close()
+
+
+def _plain(time_step: dm_env.TimeStep) -> Step:
+  leaves = []
+  for leaf in tree.flatten(time_step.observation):
+    array = np.asarray(leaf)
+    leaves.append(
+        array.astype(np.float32) if array.dtype == np.float64 else array
+    )
+  first = time_step.first()
+  return Step(
+      int(time_step.step_type),
+      0.0 if first else float(time_step.reward),
+      1.0 if first else float(time_step.discount),
+      leaves,
+  )
+
+
+def _pickled(error: Exception) -> Optional[bytes]:
+  try:
+    pickled = cloudpickle.dumps(error)
+    cloudpickle.loads(pickled)  # Not every exception survives this.
+  except Exception:
+    return None
+  return pickled

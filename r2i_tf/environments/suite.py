@@ -1,0 +1,69 @@
+"""The definition of a suite of environments; each file of `suites` has one.
+
+A file of `suites` has to be importable without the packages that its tasks
+need, since the options of all suites are part of a run's configuration: it
+imports them inside its functions. Nor may it import TensorFlow, which the
+processes of a pool do without.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import importlib.util
+import sys
+from typing import Any, ClassVar, Protocol
+
+import dm_env
+
+from r2i_tf.environments import errors
+
+
+class Options(Protocol):
+  """The options of a suite: a frozen dataclass; every field has a default."""
+
+  __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+  """A suite and its requirements.
+
+  Attributes:
+    name: The first part of the names of its tasks.
+    tasks: Returns the suite's own names of its tasks, all of them. Raises
+      `MissingSuiteError` where none of them can be made.
+    make: Makes the `dm_env` environment of a task. Gets the suite's own name of
+      the task, a seed from 0 to 2^32 - 1, and the suite's options, if
+      `SuiteOptions` has a field for them. Raises `UnknownTaskError`,
+      `MissingSuiteError` and `schema.ConfigError`.
+    packages: The packages that `tasks` and `make` import, by the names they are
+      imported by.
+    extra: The extra of r2i_tf that installs them.
+    python: The first Python 3 that they have releases for.
+  """
+
+  name: str
+  tasks: Callable[[], list[str]]
+  make: Callable[..., dm_env.Environment]
+  packages: tuple[str, ...]
+  extra: str
+  python: int = 10
+
+  def require_packages(self) -> None:
+    """Checks that the packages are installed.
+
+    Raises:
+      MissingSuiteError: One is not; the sentence says how to install it.
+    """
+    if all(map(importlib.util.find_spec, self.packages)):
+      return
+    if sys.version_info < (3, self.python):
+      remedy = (
+          f'they have releases for Python 3.{self.python} and newer only, and'
+          f' this is Python 3.{sys.version_info.minor}'
+      )
+    else:
+      remedy = f"run pip install 'r2i_tf[{self.extra}]'"
+    raise errors.MissingSuiteError(
+        f'the tasks of {self.name} need packages that are not installed:'
+        f' {remedy}.'
+    )

@@ -1,0 +1,1 @@
+"""The suites of environments, one file for each; `registry` lists them."""

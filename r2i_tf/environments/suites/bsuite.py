@@ -1,0 +1,156 @@
+"""The BSuite suite: tasks `<experiment>/<setting>`, such as `memory_len/9`.
+
+A setting is counted from 0 in the sweep that BSuite itself defines for the
+experiment; setting 9 of memory_len is a memory of length 10. Nothing is
+recorded on disk: BSuite's own loggers are not used.
+
+BSuite ends every episode with discount 0, those at a time limit, too: its
+observations hold the time that is left where it matters.
+
+The mnist experiments fetch their data set from the network on first use.
+"""
+
+import dataclasses
+import inspect
+from typing import Optional
+import urllib.error
+
+import dm_env
+
+from r2i_tf import errors as base_errors
+from r2i_tf import schema
+from r2i_tf.environments import errors
+from r2i_tf.environments import suite
+from r2i_tf.environments import wrappers
+
+
+@dataclasses.dataclass(frozen=True)
+class BsuiteOptions:
+  """Of the tasks `bsuite/<experiment>/<setting>`.
+
+  Attributes:
+    image_size: Renders a board of numbers in [0, 1] (catch, deep_sea) as a gray
+      image of this height and width: a small task for an agent that learns from
+      images. None leaves observations as they are.
+  """
+
+  image_size: Optional[int] = None
+
+  def __post_init__(self) -> None:
+    if self.image_size is not None:
+      schema.require_positive(self, 'bsuite', 'image_size')
+
+
+def tasks() -> list[str]:
+  """Returns every `<experiment>/<setting>`, in the order of BSuite's sweep."""
+  from bsuite import sweep
+
+  return list(sweep.SWEEP)
+
+
+def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
+  """Makes the environment of one setting of one experiment.
+
+  Args:
+    name: `<experiment>/<setting>`.
+    seed: The seed of whatever is random in the environment, from 0 to 2^32 - 1.
+      The constants of the task (BSuite's `mapping_seed`, from which deep_sea
+      draws its action mapping and bandit its rewards) belong to the setting.
+      bandit, bandit_scale, deep_sea and discounting_chain have no other
+      randomness, so there the seed changes nothing.
+    options: Whether its observations are rendered.
+
+  Returns:
+    The environment.
+
+  Raises:
+    UnknownTaskError: BSuite has no such experiment or setting.
+    MissingSuiteError: The data set of the mnist experiments is not there.
+    schema.ConfigError: The observations cannot be rendered as asked for.
+  """
+  _check(name)
+  environment = _make(name, seed)
+  if options.image_size is None:
+    return environment
+  with wrappers.closed_on_error(environment):
+    return _rendered(environment, name, options.image_size)
+
+
+def _make(name: str, seed: int) -> dm_env.Environment:
+  from bsuite import bsuite
+  from bsuite import sweep
+  from bsuite.environments import deep_sea
+
+  experiment = _experiment(name)
+  arguments = dict(sweep.SETTINGS[name])
+  if experiment == 'deep_sea_stochastic':
+    # BSuite's own constructor of it leaves the wind unseeded.
+    return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
+  constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
+  if 'seed' in inspect.signature(constructor).parameters:
+    arguments['seed'] = seed
+  try:
+    return bsuite.load(experiment, arguments)
+  except urllib.error.URLError as error:
+    raise errors.MissingSuiteError(
+        f'bsuite/{name} needs the MNIST data set, which could not be fetched'
+        f' ({error.reason}): put its four files into /tmp/mnist.'
+    ) from error
+
+
+def _rendered(
+    environment: dm_env.Environment, name: str, size: int
+) -> dm_env.Environment:
+  """Returns an environment that shows its board as an image."""
+  spec = environment.observation_spec()
+  # BSuite leaves some of its boards without bounds: the sizes tell them apart
+  # from its vectors, which are rows of one.
+  schema.require(
+      len(spec.shape) == 2 and min(spec.shape) > 1,
+      f'bsuite.image_size is {size}, but the observations of bsuite/{name} have'
+      f' the shape {list(spec.shape)} and are no board to render: set'
+      ' bsuite.image_size to None.',
+  )
+  schema.require(
+      size >= max(spec.shape),
+      f'bsuite.image_size is {size}, but the board of bsuite/{name} has'
+      f' {spec.shape[0]} x {spec.shape[1]} fields: set bsuite.image_size to at'
+      f' least {max(spec.shape)}.',
+  )
+  return wrappers.RenderedBoard(environment, size)
+
+
+def _check(name: str) -> None:
+  """Raises `UnknownTaskError`, with names alike, unless `name` is a task."""
+  names = tasks()
+  if name in names:
+    return
+  experiments = [_experiment(other) for other in names]
+  experiment, _, setting = name.partition('/')
+  count = experiments.count(experiment)
+  if not count:
+    hint = base_errors.did_you_mean(experiment, dict.fromkeys(experiments))
+    raise errors.UnknownTaskError(
+        f'bsuite has no experiment {experiment!r} (task {"bsuite/" + name!r};'
+        f' r2i-tasks prints all): {hint}'
+    )
+  found = repr(setting) if setting else 'none'
+  raise errors.UnknownTaskError(
+      f'the settings of bsuite/{experiment} are numbered 0 to {count - 1}, but'
+      f' found {found} in task {"bsuite/" + name!r}: write for example'
+      f" 'bsuite/{experiment}/{count - 1}'."
+  )
+
+
+def _experiment(name: str) -> str:
+  return name.partition('/')[0]
+
+
+SUITE = suite.Suite(
+    name='bsuite',
+    tasks=tasks,
+    make=make,
+    packages=('bsuite',),
+    extra='bsuite',
+    python=9,
+)

@@ -1,0 +1,61 @@
+"""The Memory Maze suite: tasks `9x9`, `11x11`, `13x13` and `15x15`.
+
+The observation is the image alone, 64 x 64 in colour, whose border has the
+colour of the object to find. There are six actions. An episode has 1,000 to
+4,000 steps, growing with the maze, and ends with discount 1. There is nothing
+to choose, so the suite has no options.
+"""
+
+import dm_env
+
+from r2i_tf import quiet
+from r2i_tf.environments import errors
+from r2i_tf.environments import rendering
+from r2i_tf.environments import suite
+
+# Said at every reset by dm_control of the walker, which rolls and needs none.
+_NEEDLESS = 'Cannot set velocity on Entity with no free joint.'
+_SIZES = ('9x9', '11x11', '13x13', '15x15')
+
+
+def tasks() -> list[str]:
+  """Returns the sizes of the maze.
+
+  Raises:
+    MissingSuiteError: There is no library to render with.
+  """
+  rendering.load_mujoco()
+  rendering.require('memory_maze')
+  return list(_SIZES)
+
+
+def make(name: str, seed: int) -> dm_env.Environment:
+  """Makes the environment of one size of maze.
+
+  Args:
+    name: Such as `9x9`.
+    seed: The seed of mazes and objects, from 0 to 2^32 - 1.
+
+  Raises:
+    UnknownTaskError: There is no such size.
+    MissingSuiteError: There is no library to render with.
+  """
+  errors.check_task('memory_maze', name, _SIZES)
+  rendering.load_mujoco()
+  rendering.require(f'memory_maze/{name}')
+  from memory_maze import tasks as constructors
+
+  quiet.log_message('absl', _NEEDLESS)
+  constructor = getattr(constructors, f'memory_maze_{name}')
+  return rendering.InRenderingThread(
+      lambda: constructor(image_only_obs=True, seed=seed)
+  )
+
+
+SUITE = suite.Suite(
+    name='memory_maze',
+    tasks=tasks,
+    make=make,
+    packages=('memory_maze', 'dm_control', 'mujoco'),
+    extra='memory-maze',
+)

@@ -1,0 +1,84 @@
+"""The last words of a training run: its outcome, and the next commands."""
+
+import os
+import pathlib
+import shlex
+import shutil
+import sys
+import typing
+
+if typing.TYPE_CHECKING:
+  from r2i_tf.training import run
+
+
+def report(summary: 'run.Summary') -> str:
+  """Returns the lines, with commands that can be pasted into a shell.
+
+  Args:
+    summary: The outcome of the run.
+  """
+  mean = summary.mean_return
+  lines = [
+      f'stopped because {summary.stopped.value}:'
+      f' {summary.environment_steps:,} environment steps,'
+      f' {summary.train_steps:,} train steps, {summary.episodes:,} episodes,'
+      f' {summary.minutes:.1f} minutes',
+      'mean return of the last 200 episodes: '
+      + ('none has finished' if mean is None else f'{mean:.4g}'),
+  ]
+  result = summary.evaluation
+  if result is not None:
+    error = result.standard_error
+    lines.append(
+        f'greedy policy, {len(result.returns)} episodes: {result.mean:.4g}'
+        + ('' if error is None else f' +- {error:.2g} (standard error)')
+    )
+  if summary.policy is not None:
+    lines.append(f'policy:         {summary.policy}')
+  if summary.plot is not None:
+    lines.append(f'learning curve: {summary.plot}')
+  python = shlex.quote(_as_typed(pathlib.Path(sys.executable)))
+  tensorboard = shlex.quote(str(summary.workdir / 'tensorboard'))
+  lines.append(
+      f'TensorBoard:    {python} -m tensorboard.main --logdir={tensorboard}'
+  )
+  program = pathlib.Path(sys.argv[0])
+  if summary.policy is None:
+    lines.append(
+        f'go on with:     {shlex.join([*_command(program), *sys.argv[1:]])}'
+    )
+  else:
+    evaluate = _command(
+        program.with_name(program.name.replace('train', 'evaluate'))
+    )
+    policy = shlex.quote(str(summary.policy))
+    lines.append(
+        f'evaluate with:  {shlex.join(evaluate)} --policy={policy}'
+        f' --episodes={len(result.returns) if result else 100}'
+    )
+  return '\n'.join(lines)
+
+
+def _command(program: pathlib.Path) -> list[str]:
+  """Returns how a program is started: launch/train.py, or bin/r2i-train."""
+  if program.suffix == '.py':
+    return [_as_typed(pathlib.Path(sys.executable)), str(program)]
+  return [_as_typed(program)]
+
+
+def _as_typed(executable: pathlib.Path) -> str:
+  """Returns an executable as one would type it here.
+
+  Args:
+    executable: Its path.
+
+  Returns:
+    Its name if the shell finds it by that, else its path, which is relative
+    where it lies below the working directory.
+  """
+  path = os.path.abspath(executable)  # A link of a virtual environment stays.
+  if shutil.which(executable.name) == path:
+    return executable.name
+  here = os.getcwd()
+  inside = os.path.commonpath([here, path]) == here
+  return os.path.relpath(path) if inside else path

@@ -1,0 +1,112 @@
+"""A program: flags in, quiet, what the user can mend in one sentence."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import re
+import sys
+from typing import Any, Optional
+
+from absl import app
+from absl import flags
+
+from r2i_tf import errors
+from r2i_tf import quiet
+from r2i_tf.programs import config_flag
+from r2i_tf.programs import runtime
+
+_EXIT_CODE = 2
+
+
+def run(main: Callable[[Sequence[str]], None]) -> None:
+  """Runs a program: flags, then `main`; what the user can mend is a sentence.
+
+  TensorFlow is to be imported inside of `main`: after the flags, whose mistakes
+  are then answered at once, and after `quiet` and `runtime` have set what it
+  reads while it loads.
+
+  Args:
+    main: Gets the arguments that are no flags, the program's name first.
+  """
+  quiet.program()
+  runtime.set_environment()
+  _show_in_help(main)
+  app.run(lambda argv: _guarded(main, argv), flags_parser=_guarded_parse)
+
+
+def parse(
+    argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> list[str]:
+  """Parses the command line.
+
+  Args:
+    argv: The command line, the program's name first.
+    flag_values: The flags that are defined.
+
+  Returns:
+    The arguments that are no flags, the program's name first.
+
+  Raises:
+    errors.UserError: Something in it is wrong.
+  """
+  asks_for_help = any(re.match('--?help', argument) for argument in argv)
+  if config_flag.NAME in flag_values and not asks_for_help:
+    config_flag.check(argv)
+  try:
+    rest = flag_values(argv)
+  except Exception as error:
+    # The config file is code, which may raise anything.
+    raise _explain(error) from error
+  if len(rest) > 1:
+    raise errors.RunError(
+        f'{rest[1]!r} is no flag; every argument has the form --name=value.'
+    )
+  return rest
+
+
+def _guarded_parse(argv: Sequence[str]) -> list[str]:
+  return _guarded(parse, argv)
+
+
+def _guarded(function: Callable[[Sequence[str]], Any], argv: Any) -> Any:
+  """Calls `function`; a mistake of the user ends the program with a line."""
+  try:
+    return function(argv)
+  except KeyboardInterrupt:
+    sys.exit(130)
+  except errors.UserError as error:
+    print(f'error: {error.report()}', file=sys.stderr)
+  sys.exit(_EXIT_CODE)
+
+
+def _explain(error: Exception) -> errors.UserError:
+  """Returns the error that tells the user what was wrong with the flags."""
+  cause: Optional[BaseException] = error
+  root: Optional[errors.UserError] = None
+  while cause is not None:
+    if isinstance(cause, errors.UserError):
+      root = cause  # What wraps it adds its traceback to the sentence.
+    cause = cause.__cause__ or cause.__context__
+  if root is not None:
+    return root
+  if isinstance(error, flags.Error):
+    lines = str(error).strip().splitlines()
+    # The last line of a traceback is the one that says what happened.
+    line = lines[-1] if 'Traceback' in str(error) else lines[0]
+    return errors.RunError(re.sub(r'^flag --\w+=None: ', '', line))
+  return errors.RunError(
+      f'--config cannot be used: {type(error).__name__}: {error}'
+  )
+
+
+def _show_in_help(main: Callable[[Sequence[str]], None]) -> None:
+  """Has --help show the program's text and all flags of this package.
+
+  Absl shows those of the module that was started, which for a console script
+  holds neither.
+  """
+  script, module = sys.modules['__main__'], sys.modules[main.__module__]
+  script.__doc__ = script.__doc__ or module.__doc__
+  for name, defined in list(flags.FLAGS.flags_by_module_dict().items()):
+    if name.startswith('r2i_tf.'):
+      for flag in defined:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)

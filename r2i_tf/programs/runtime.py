@@ -1,0 +1,38 @@
+"""Environment variables that TensorFlow reads while it loads.
+
+Whatever the user has set stays. A program of one's own may want them, too
+(README.md).
+"""
+
+import os
+
+
+def set_environment() -> None:
+  """Sets what makes training on CPUs faster; before TensorFlow is imported."""
+  _hasten_compilation()
+  _keep_memory()
+
+
+def _hasten_compilation() -> None:
+  """Spares LLVM its slowest passes, where it is LLVM that compiles for a CPU.
+
+  They take two thirds of the time to the first train step, and the step is not
+  faster for them. Does nothing where there is a GPU, on which they have not
+  been measured.
+  """
+  if not os.path.exists('/dev/nvidiactl'):
+    os.environ.setdefault(
+        'XLA_FLAGS', '--xla_llvm_disable_expensive_passes=true'
+    )
+
+
+def _keep_memory() -> None:
+  """Lets TensorFlow keep the memory on a CPU that an operation is done with.
+
+  It would return it to the system, and each train step would be given
+  hundreds of megabytes anew, page by page: a quarter of the step. The limit of
+  what is kept is 64 GB by default, also for a replay that needs more.
+  """
+  os.environ.setdefault('TF_CPU_ALLOCATOR_USE_BFC', '1')
+  megabytes = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 20
+  os.environ.setdefault('TF_CPU_BFC_MEM_LIMIT_IN_MB', str(megabytes))

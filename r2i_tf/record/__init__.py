@@ -1,0 +1,1 @@
+"""The record of a run: its metrics, its progress, its learning curve."""

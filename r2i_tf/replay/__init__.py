@@ -1,0 +1,7 @@
+"""The experience that is kept, behind one small interface."""
+
+from r2i_tf.replay.base import Replay
+from r2i_tf.replay.base import Size
+from r2i_tf.replay.uniform import UniformReplay
+
+__all__ = ['Replay', 'Size', 'UniformReplay']

@@ -1,0 +1,190 @@
+"""How a run is conducted: the task, the data, the schedule, the agent.
+
+The way of a hyperparameter: the defaults here, with the changes of a recipe of
+`presets`, are a `ConfigDict`; flags change its fields; and it becomes this
+dataclass, checked. Nothing here imports TensorFlow.
+"""
+
+import dataclasses
+from typing import Any, Optional
+
+import ml_collections
+from ml_collections import config_dict
+
+from r2i_tf import config as agent_config
+from r2i_tf import errors
+from r2i_tf import presets
+from r2i_tf import schema
+from r2i_tf.environments import options
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplayConfig:
+  """How much experience is kept, and how much of it a train step sees.
+
+  Attributes:
+    capacity: Steps kept, over all environments together.
+    batch_size: Sequences in a batch (B).
+    sequence_length: Steps in a sequence (T).
+  """
+
+  capacity: int = 10_000_000
+  batch_size: int = 4
+  sequence_length: int = 1024
+
+  def __post_init__(self) -> None:
+    schema.require_positive(
+        self, 'replay', 'capacity', 'batch_size', 'sequence_length'
+    )
+    schema.require(
+        self.sequence_length >= 2,
+        f'replay.sequence_length is {self.sequence_length}, but a sequence'
+        ' needs at least 2 steps.',
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """A whole training run; the defaults are the paper's where it has any.
+
+  Attributes:
+    task: The environment's name, such as 'bsuite/memory_len/9'.
+    seed: Seed of everything random in the run.
+    steps: Environment steps after which the run ends, over all environments.
+    environment: How the tasks of each suite are set up; the task takes what is
+      of its own suite.
+    parallel_environments: Environments stepped together.
+    environment_processes: Whether each environment has a process of its own,
+      which pays where a step is slow, and may crash; see `pool`.
+    pool: Of those processes.
+    collect_steps: Steps of each environment between two rounds of training.
+    prefill: Environment steps collected before the first train step.
+    train_ratio: Steps replayed in training for each environment step.
+    replay: The experience.
+    log_seconds: Seconds between two lines of metrics.
+    checkpoint_seconds: Seconds between two checkpoints.
+    evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
+    stop_at_return: Ends the run early once the mean return of the last 200
+      episodes reaches this; None never does.
+    max_minutes: Ends the run after so much wall time; None never does.
+    agent: The agent.
+  """
+
+  task: str = 'bsuite/memory_len/2'
+  seed: int = 0
+  steps: int = 100_000
+  environment: options.SuiteOptions = options.SuiteOptions()
+  parallel_environments: int = 4
+  environment_processes: bool = False
+  pool: options.PoolOptions = options.PoolOptions()
+  collect_steps: int = 1
+  prefill: int = 4_096
+  train_ratio: float = 32.0
+  replay: ReplayConfig = ReplayConfig()
+  log_seconds: float = 10.0
+  checkpoint_seconds: float = 300.0
+  evaluation_episodes: int = 100
+  stop_at_return: Optional[float] = None
+  max_minutes: Optional[float] = None
+  agent: agent_config.R2IConfig = agent_config.R2IConfig()
+
+  def __post_init__(self) -> None:
+    schema.require_positive(
+        self,
+        '',
+        'steps',
+        'parallel_environments',
+        'collect_steps',
+        'train_ratio',
+        'log_seconds',
+        'checkpoint_seconds',
+    )
+    schema.require(
+        0 <= self.seed < 2**31,
+        f'seed is {self.seed}, but it must lie in [0, 2**31).',
+    )
+    schema.require(
+        self.max_minutes is None or self.max_minutes > 0,
+        f'max_minutes is {self.max_minutes}, but it must be positive, or None'
+        ' for no limit.',
+    )
+    schema.require(
+        self.evaluation_episodes >= 0,
+        f'evaluation_episodes is {self.evaluation_episodes}, but it must be at'
+        ' least 0.',
+    )
+    longest = self.replay.capacity // self.parallel_environments
+    schema.require(
+        self.replay.sequence_length < longest,
+        f'replay.sequence_length is {self.replay.sequence_length}, but'
+        f' replay.capacity = {self.replay.capacity} over'
+        f' parallel_environments = {self.parallel_environments} keeps only'
+        f' {longest} steps of each; shorten the sequence or raise the'
+        ' capacity.',
+    )
+    needed = self.replay.sequence_length * self.parallel_environments
+    schema.require(
+        self.prefill >= needed,
+        f'prefill is {self.prefill}, but a first sequence from each of'
+        f' {self.parallel_environments} environments needs at least {needed}'
+        ' steps.',
+    )
+
+  @classmethod
+  def preset(cls, name: str, variant: str = '') -> 'RunConfig':
+    """Returns the defaults with the changes of a named recipe.
+
+    Args:
+      name: One of `presets.RUNS`, such as 'bsuite'.
+      variant: One of the recipe's variants, such as 'debug'; '' for the recipe
+        itself.
+
+    Raises:
+      schema.ConfigError: There is no such recipe, or no such variant of it.
+    """
+    return schema.from_mapping(cls, recipe(name, variant))
+
+
+def recipe(name: str, variant: str = '') -> ml_collections.ConfigDict:
+  """Returns a named recipe with its fields open, for `--config` to act on.
+
+  A config file of one's own may start from it and set fields. A field takes
+  anything, also what a flag says literally, so that an integer may be written
+  1e6 and an optional field None; `schema.from_mapping`, which knows the types,
+  is the one judge of them.
+
+  Args:
+    name: One of `presets.RUNS`, such as 'bsuite'.
+    variant: One of the recipe's variants, such as 'debug'; '' for the recipe
+      itself.
+
+  Raises:
+    schema.ConfigError: There is no such recipe, or no such variant of it.
+  """
+  schema.require(
+      name in presets.RUNS,
+      f'there is no recipe {name!r}: {errors.did_you_mean(name, presets.RUNS)}',
+  )
+  variants = presets.RUNS[name]
+  if variant not in variants:
+    others = [other for other in variants if other]
+    if not variant:
+      message = f'is to be named with a variant, as in {name}:{others[0]}'
+    elif others:
+      message = f'has no variant {variant!r}'
+    else:
+      message = f'has no variants, but {variant!r} is named'
+    hint = f': {errors.did_you_mean(variant, others)}' if others else '.'
+    raise schema.ConfigError(f'the recipe {name!r} {message}{hint}')
+  config = _open(schema.to_mapping(RunConfig()))
+  config.update_from_flattened_dict(variants[variant])
+  return config
+
+
+def _open(value: Any) -> Any:
+  """Returns nested dicts as a `ConfigDict` whose fields take any value."""
+  if isinstance(value, dict):
+    return ml_collections.ConfigDict(
+        {key: _open(item) for key, item in value.items()}
+    )
+  return config_dict.FieldReference(value, field_type=object)

@@ -1,0 +1,101 @@
+"""From batches to a trained agent, on the devices of a strategy.
+
+  batches -> agent.train on each replica -> losses, added over the replicas
+
+The learner knows nothing of environments, of time, or of where batches come
+from; `run` does.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import numpy as np
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.utils import common
+
+
+class Learner:
+  """Trains an agent, one batch for each replica in a step.
+
+  Attributes:
+    train_steps: Steps taken, over all starts of the run.
+  """
+
+  def __init__(
+      self,
+      agent: tf_agent.TFAgent,
+      batches: tf.data.Dataset,
+      strategy: Optional[tf.distribute.Strategy] = None,
+  ):
+    """Initializes the agent; asks for no batch yet.
+
+    Args:
+      agent: Its variables exist already, made in the strategy's scope. Each
+        replica returns its share of loss and scalars, as `R2IAgent` does: their
+        sum over the replicas is reported.
+      batches: Each is for one replica in one step: a nest of tensors [B, T,
+        ...] as the agent's `train` takes it.
+      strategy: The replicas; None for the strategy that is in force, which by
+        default is one device.
+    """
+    self._agent = agent
+    self._strategy = strategy or tf.distribute.get_strategy()
+    with self._strategy.scope():
+      agent.initialize()
+      self._batches = iter(
+          self._strategy.distribute_datasets_from_function(lambda _: batches)
+      )
+    self._train_function = common.function(self._train)
+    self._loss_names: tuple[str, ...] = ()
+    self._loss_sum: Any = 0.0
+    self._loss_count = 0
+    self.train_steps = 0
+
+  def train(self) -> None:
+    """Takes one train step; waits for no device.
+
+    Raises:
+      tf.errors.OutOfRangeError: There are no more batches.
+    """
+    self._loss_sum += self._train_function()
+    self._loss_count += 1
+    self.train_steps += 1
+
+  def take_losses(self) -> dict[str, float]:
+    """Returns the mean of each loss since the last call; waits for them."""
+    if not self._loss_count:
+      return {}
+    means = np.asarray(self._loss_sum) / self._loss_count
+    self._loss_sum, self._loss_count = 0.0, 0
+    return dict(zip(self._loss_names, means.tolist()))
+
+  def trackables(self) -> Mapping[str, Any]:
+    """Returns the objects whose variables belong into a checkpoint, by name."""
+    return {
+        'agent': self._agent,
+        'train_step': self._agent.train_step_counter,
+    }
+
+  def state(self) -> Mapping[str, Any]:
+    """Returns the count for `restore`, as plain values."""
+    return {'train_steps': self.train_steps}
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues the count of `state`."""
+    self.train_steps = state['train_steps']
+
+  def _train(self) -> tf.Tensor:
+    """Trains on the next batches; returns the losses as one vector."""
+    losses = self._strategy.run(self._on_replica, args=(next(self._batches),))
+    return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+  def _on_replica(self, experience: Any) -> tf.Tensor:
+    """Trains on the batch of one replica; returns its share of the losses."""
+    info = self._agent.train(experience)
+    extra = info.extra
+    if hasattr(extra, '_asdict'):
+      extra = extra._asdict()
+    losses = {'loss': info.loss, **(extra or {})}
+    self._loss_names = tuple(losses)  # Known once the function is traced.
+    return tf.stack([tf.cast(loss, tf.float32) for loss in losses.values()])

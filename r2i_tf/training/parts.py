@@ -1,0 +1,61 @@
+"""The parts of a run: the default ones, and the place of one's own."""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.environments import py_environment
+from tf_agents.trajectories import time_step as ts
+
+from r2i_tf import environments
+from r2i_tf import replay as replay_lib
+from r2i_tf import run_config
+from r2i_tf.agents import r2i_agent
+from r2i_tf.training import evaluation
+
+BuildAgent = Callable[
+    [ts.TimeStep, Any, run_config.RunConfig, tf.Variable], tf_agent.TFAgent
+]
+LoadBatch = Callable[..., py_environment.PyEnvironment]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunParts:
+  """The parts that a run is built from, for those who bring their own.
+
+  Attributes:
+    build_agent: (time step spec, action spec, config, train step counter) to
+      an agent whose variables all exist.
+    load_batch: (task, seed, count, options, pool) to a batched environment, as
+      `environments.load_batch`.
+    load: (task, seed, options) to a single environment, for the specs before
+      the run and the evaluation after it.
+    replay: The class of the replay, made of (data spec, streams, capacity).
+  """
+
+  build_agent: BuildAgent
+  load_batch: LoadBatch
+  load: evaluation.LoadEnvironment
+  replay: type[replay_lib.Replay] = replay_lib.UniformReplay
+
+
+def _build_r2i_agent(
+    time_step_spec: ts.TimeStep,
+    action_spec: Any,
+    config: run_config.RunConfig,
+    train_step: tf.Variable,
+) -> r2i_agent.R2IAgent:
+  return r2i_agent.R2IAgent(
+      time_step_spec,
+      action_spec,
+      config=config.agent,
+      seed=config.seed,
+      train_step_counter=train_step,
+  )
+
+
+R2I_PARTS = RunParts(
+    _build_r2i_agent, environments.load_batch, environments.load
+)

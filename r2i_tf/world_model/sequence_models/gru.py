@@ -1,0 +1,105 @@
+"""The GRU of DreamerV3 (arXiv 2301.04104), with LayerNorm, step after step.
+
+The memory is the output: m_t = x_t = h_t.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from r2i_tf import config as agent_config
+from r2i_tf import networks
+from r2i_tf.world_model.sequence_models import interface
+
+
+class GRUSequenceModel(interface.SequenceModel):
+  """A baseline: its sequence form takes as many steps as the sequence has."""
+
+  def __init__(
+      self, config: agent_config.SequenceModelConfig, dtype: networks.DType
+  ):
+    """Creates the sequence model.
+
+    Args:
+      config: Its sizes; it has nothing of `s3m`.
+      dtype: Keras dtype or policy of the matrix products.
+    """
+    super().__init__(name='gru', dtype=dtype)
+    size = config.output_size
+    self.output_size = self.hidden_size = size
+    self.memory_spec = tf.TensorSpec([size], tf.float32, 'memory')
+    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    self._gates = tf.keras.layers.Dense(
+        3 * size,
+        use_bias=False,
+        kernel_initializer=networks.kernel_initializer(),
+        dtype=dtype,
+    )
+    self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-3, dtype=dtype)
+    self._learned = config.learned_initial_state
+    if self._learned:
+      self._initial = self.add_weight(
+          name='initial_state',
+          shape=[size],
+          initializer='zeros',
+          # The memory is float32, whatever the policy.
+          experimental_autocast=False,
+      )
+
+  def initial(self, batch_size: Any) -> tf.Tensor:
+    """Returns float32 [B, D]."""
+    if not self._learned:
+      return tf.zeros([batch_size, self.hidden_size])
+    return tf.tile(tf.tanh(self._initial)[tf.newaxis], [batch_size, 1])
+
+  def hidden(self, memory: tf.Tensor) -> tf.Tensor:
+    """Returns all of the memory."""
+    return memory
+
+  def step(
+      self,
+      inputs: tf.Tensor,
+      memory: tf.Tensor,
+      is_first: tf.Tensor,
+      prepared: Any = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """See `SequenceModel.step`."""
+    del prepared  # There is nothing to prepare.
+    memory = self._step(self._input(inputs), memory, is_first)
+    return memory, memory
+
+  def call(
+      self, inputs: tf.Tensor, memory: tf.Tensor, is_first: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """See `SequenceModel.call`."""
+    u = self._input(inputs)
+    length = u.shape[1] if u.shape[1] is not None else tf.shape(u)[1]
+    outputs = tf.TensorArray(tf.float32, size=length)
+
+    def body(
+        t: tf.Tensor, memory: tf.Tensor, outputs: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+      memory = self._step(u[:, t], memory, is_first[:, t])
+      return t + 1, memory, outputs.write(t, memory)
+
+    _, _, outputs = tf.while_loop(
+        lambda t, *_: t < length,
+        body,
+        (0, memory, outputs),
+        maximum_iterations=length,
+    )
+    outputs = tf.transpose(outputs.stack(), [1, 0, 2])
+    outputs = tf.ensure_shape(outputs, [*u.shape[:2], self.hidden_size])
+    return outputs, outputs
+
+  def _step(
+      self, u: tf.Tensor, memory: tf.Tensor, is_first: tf.Tensor
+  ) -> tf.Tensor:
+    memory = tf.where(is_first[:, tf.newaxis], self.initial(1), memory)
+    joint = tf.concat([tf.cast(memory, u.dtype), u], -1)
+    gates = tf.cast(self._norm(self._gates(joint)), tf.float32)
+    reset, candidate, update = tf.split(gates, 3, -1)
+    candidate = tf.tanh(tf.sigmoid(reset) * candidate)
+    # The bias of -1 starts the cell as one that keeps what it has.
+    update = tf.sigmoid(update - 1)
+    return update * candidate + (1 - update) * memory

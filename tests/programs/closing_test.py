@@ -1,0 +1,78 @@
+"""The commands that a run prints at its end can be typed where it ended."""
+
+import pathlib
+import shlex
+import sys
+
+import pytest
+
+from r2i_tf.programs import closing
+from r2i_tf.training import run
+from r2i_tf.training import schedule
+
+_POLICY = pathlib.Path('runs/my run/policies/greedy')
+
+
+def _lines(policy=_POLICY):
+  summary = run.Summary(
+      stopped=schedule.StopReason.STEPS,
+      environment_steps=10,
+      train_steps=2,
+      episodes=0,
+      mean_return=None,
+      minutes=0.1,
+      evaluation=None,
+      policy=policy,
+      plot=None,
+      workdir=pathlib.Path('runs/my run'),
+  )
+  return dict(
+      line.split(':', 1) for line in closing.report(summary).split('\n')
+  )
+
+
+@pytest.fixture(name='scripts')
+def _scripts(tmp_path, monkeypatch):
+  """A folder of programs, not on the path of the shell."""
+  folder = tmp_path / 'bin'
+  folder.mkdir()
+  for name in ('r2i-train', 'r2i-evaluate', 'python'):
+    (folder / name).touch(mode=0o755)
+  monkeypatch.setattr(sys, 'executable', str(folder / 'python'))
+  argv = [str(folder / 'r2i-train'), '--config=bsuite', '--workdir=runs/my run']
+  monkeypatch.setattr(sys, 'argv', argv)
+  monkeypatch.setenv('PATH', '/usr/bin')
+  return folder
+
+
+def test_a_program_of_the_shell_is_named(scripts, monkeypatch):
+  """Who activated the environment sees names only."""
+  monkeypatch.setenv('PATH', f'{scripts}:/usr/bin')
+  lines = _lines()
+  assert shlex.split(lines['evaluate with'])[:2] == [
+      'r2i-evaluate',
+      f'--policy={_POLICY}',
+  ]
+  assert lines['TensorBoard'].split()[0] == 'python'
+  assert shlex.split(_lines(None)['go on with']) == [
+      'r2i-train',
+      '--config=bsuite',
+      '--workdir=runs/my run',
+  ]
+
+
+def test_others_are_named_with_their_path(scripts, monkeypatch):
+  """From below the working directory a relative one, else the whole."""
+  assert _lines()['evaluate with'].split()[0] == str(scripts / 'r2i-evaluate')
+  monkeypatch.chdir(scripts.parent)
+  assert _lines()['evaluate with'].split()[0] == 'bin/r2i-evaluate'
+  assert _lines()['TensorBoard'].split()[0] == 'bin/python'
+
+
+def test_a_file_of_a_checkout_is_started_as_it_was(scripts, monkeypatch):
+  """By the same Python, beside the same file."""
+  monkeypatch.setattr(sys, 'argv', ['launch/train.py', '--config=bsuite'])
+  assert _lines()['evaluate with'].split()[:2] == [
+      str(scripts / 'python'),
+      'launch/evaluate.py',
+  ]

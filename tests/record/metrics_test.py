@@ -1,0 +1,84 @@
+"""The record of a run, and the learning curve that is read from it."""
+
+import json
+
+import numpy as np
+
+from r2i_tf.record import learning_curve
+from r2i_tf.record import metrics
+from r2i_tf.record import records
+
+
+def _write(directory, first_step, *steps, **fields):
+  writer = metrics.MetricsWriter(
+      directory / 'metrics.jsonl', directory / 'tensorboard', first_step
+  )
+  for step in steps:
+    record = {'environment_steps': step, 'minutes': step / 10, **fields}
+    writer.write(record, [records.Episode(step, float(step))])
+  writer.close()
+  return directory / 'metrics.jsonl'
+
+
+def _steps(path):
+  return [record['environment_steps'] for record in records.read(path)]
+
+
+def test_a_line_that_a_kill_cut_is_dropped(tmp_path):
+  """After a kill in the middle of a line, every line is whole JSON again."""
+  path = _write(tmp_path, 0, 10, 20)
+  with open(path, 'a', encoding='utf-8') as file:
+    file.write('{"environment_steps": 30, "epi')
+  _write(tmp_path, 20, 40)
+  lines = path.read_text().splitlines()
+  assert [json.loads(line)['environment_steps'] for line in lines] == [
+      10,
+      20,
+      40,
+  ]
+
+
+def test_records_beyond_the_checkpoint_are_dropped(tmp_path):
+  """A run that goes on from step 20 lives step 30 again, and counts it once."""
+  path = _write(tmp_path, 0, 10, 20, 30)
+  _write(tmp_path, 20, 25)
+  assert _steps(path) == [10, 20, 25]
+
+
+def test_a_number_that_is_not_finite_leaves_the_file_valid_json(tmp_path):
+  """A diverged loss does not make the record unreadable for strict parsers."""
+  path = _write(tmp_path, 0, 10, loss=float('nan'))
+  record = json.loads(
+      path.read_text(), parse_constant=lambda name: [][name]  # Fails on NaN.
+  )
+  assert record['loss'] is None
+
+
+def test_the_curve_is_the_trailing_mean_of_every_episode(tmp_path):
+  """No episode is lost between the run and its learning curve."""
+  path = _write(tmp_path, 0, *range(1, 301))
+  curve = learning_curve.read_curve(path, window=200)
+  returns = np.arange(1, 301)
+  assert curve.environment_steps.tolist() == returns.tolist()
+  np.testing.assert_allclose(curve.mean_returns[9], returns[:10].mean())
+  np.testing.assert_allclose(curve.mean_returns[-1], returns[-200:].mean())
+  np.testing.assert_allclose(curve.minutes, returns / 10)
+
+
+def test_many_runs_are_drawn_in_one_picture(tmp_path):
+  """A run without a finished episode does not spoil the picture of others."""
+  (tmp_path / 'empty').write_text('')
+  runs = {'one': _write(tmp_path, 0, 1, 2, 3), 'none': tmp_path / 'empty'}
+  learning_curve.plot(runs, tmp_path / 'plots' / 'curve.png')
+  picture = (tmp_path / 'plots' / 'curve.png').read_bytes()
+  assert picture.startswith(b'\x89PNG')
+
+
+def test_episodes_that_end_together_are_one_point_of_the_picture():
+  """With the mean that the last of them leaves."""
+  curve = learning_curve.Curve(
+      np.array([5, 5, 9]), np.array([1.0, 1.0, 2.0]), np.array([0.0, 0.5, 0.3])
+  )
+  points = learning_curve.last_of_each_step(curve)
+  assert points.environment_steps.tolist() == [5, 9]
+  assert points.mean_returns.tolist() == [0.5, 0.3]
