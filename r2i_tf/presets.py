@@ -357,7 +357,7 @@ RUNS: Mapping[str, Mapping[str, Changes]] = {
     'memory_maze': _variants(
         _MEMORY_MAZE,
         {
-            'steps': 4_000,  # Of which a pool draws about fifty a second.
+            'steps': 4_000,  # Of which a pool renders about fifty a second.
             'environment_processes': True,
             **_IMAGES,
             'evaluation_episodes': 1,
@@ -372,7 +372,7 @@ RUNS: Mapping[str, Mapping[str, Changes]] = {
         _DMC_VISION,
         {
             'task': 'dmc/cartpole/balance',
-            'steps': 5_000,  # Of which a pool draws about sixty a second.
+            'steps': 5_000,  # Of which a pool renders about sixty a second.
             'environment_processes': True,
             **_IMAGES,
             'agent.behavior.policy_input': 'output',
