@@ -1,9 +1,9 @@
 """The configuration of the agent: every hyperparameter, with its default.
 
 Frozen dataclasses, checked when they are built. The defaults are the column
-Default of the paper (arXiv 2403.04253, appendix); `presets` holds what model
-sizes, domains and small machines change. How a run is conducted (task, replay,
-checkpoints) is `run_config`. Nothing here imports TensorFlow.
+Default of the paper (arXiv 2403.04253, appendix); `presets` holds the changes
+of model sizes, domains and small machines. How a run is conducted (task,
+replay, checkpoints) is `run_config`. Nothing here imports TensorFlow.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Errors that a person can act on: each is one sentence.
 
 The sentence says what was found, what is allowed and what to change. A program
-of this package prints it and ends; a traceback is for what nobody foresaw.
+of this package prints it and ends; a traceback is for the unforeseen.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ class UserError(Exception):
   """Something that the user can mend, explained in one sentence."""
 
   def report(self) -> str:
-    """Returns what a program prints of it: the sentence."""
+    """Returns the text that a program prints: the sentence."""
     return str(self)
 
 
@@ -30,7 +30,7 @@ def did_you_mean(name: str, valid: Iterable[str], prefix: str = '') -> str:
     name: The name that was found.
     valid: All valid names. The clause names those that are alike, and without
       any all of them, or an example if they are many. It ends the sentence.
-    prefix: What the user has to write before each of them, such as 'atari/'.
+    prefix: The text to write before each of them, such as 'atari/'.
   """
   names = list(valid)
   near = [prefix + other for other in _nearest(name, names)]

@@ -1,7 +1,7 @@
 """The plain building blocks of DreamerV3: MLPs with LayerNorm and SiLU.
 
 Every layer is a Keras layer; parameters are float32, products are done in the
-layer's compute dtype, and what leaves a network is float32.
+layer's compute dtype, and the outputs of a network are float32.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Named recipes, as data: what each changes in the defaults, field by field.
+"""Named recipes, as data: the changes of each in the defaults, field by field.
 
 The defaults themselves, in `config` and `run_config`, are the column Default of
 the paper (arXiv 2403.04253). A recipe maps dotted names of fields to values:
@@ -64,7 +64,7 @@ SIZES: Mapping[str, Changes] = {
     'xlarge': _size(4096, 96, 1024, 5),
 }
 
-# A model for two cores. What differs from the published recipe beside sizes:
+# A model for two cores. The differences to the published recipe, beside sizes:
 _DEBUG_AGENT: Changes = {
     **_size(64, 4, 64, 2),
     'world_model.sequence_model.s3m.state_size': 64,
@@ -277,7 +277,7 @@ _CARDS: Changes = {
     # A right answer pays 1/48. Bins that lie closer than the published ones
     # tell it from a wrong one with more of their weight.
     'agent.world_model.bins': 511,
-    # What it was measured with; the debug model's own scale was not tried here.
+    # As measured; the debug model's own scale was not tried here.
     'agent.behavior.entropy_scale': 3e-5,
 }
 

@@ -20,7 +20,7 @@ class UnsupportedSpecError(errors.UserError, ValueError):
 
 
 def key_of(path: Iterable[Any]) -> str:
-  """Returns the key of what a path through a nest leads to.
+  """Returns the key of the leaf at the end of a path through a nest.
 
   Args:
     path: As `tree.flatten_with_path` gives it.

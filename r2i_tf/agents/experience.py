@@ -1,7 +1,7 @@
 """From TF-Agents trajectories to the experience of the world model.
 
-A `Trajectory` at index t holds o_t, a_t and what a_t brought about: the reward
-and discount of step t + 1. The world model wants what arrived with o_t, so
+A `Trajectory` at index t holds o_t, a_t and the consequences of a_t: the reward
+and discount of step t + 1. The world model wants those that came with o_t, so
 rewards, discounts and actions move one step back in time:
 
   is_first_t = step_type_t is FIRST, or t = 0 (memory starts anew there)
@@ -11,7 +11,7 @@ rewards, discounts and actions move one step back in time:
 
 A sequence may hold several episodes and may start within one; of its first
 step, unless that is FIRST, the reward and the terminal flag are unknown.
-Padding is what TF-Agents' observers write after an episode: boundary steps
+Padding is written by TF-Agents' observers after an episode: boundary steps
 (LAST, followed by FIRST) that follow a boundary step. A sequence that starts
 on a boundary step may be padding from its first step on, so that step counts
 as padding too.
@@ -60,5 +60,5 @@ def from_trajectory(
 
 
 def _previous(x: tf.Tensor) -> tf.Tensor:
-  """Shifts [B, T, ...] one step later; what comes in at t = 0 is zero."""
+  """Shifts [B, T, ...] one step later, with zeros at t = 0."""
   return tf.concat([tf.zeros_like(x[:, :1]), x[:, :-1]], 1)

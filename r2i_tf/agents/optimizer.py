@@ -69,7 +69,7 @@ class FlatAdam(tf.Module):
     factor, instead of a branch or a copy of every moment.
 
     Args:
-      gradient: float32, what `flatten` returned, clipped.
+      gradient: float32, the result of `flatten`, clipped.
       accept: bool scalar; False keeps everything as it is.
     """
     gradient = tf.where(accept, gradient, tf.zeros_like(gradient))

@@ -167,7 +167,7 @@ class R2IAgent(tf_agent.TFAgent):
         'actor': (config.actor_optimizer, self._behavior.actor_variables),
         'critic': (config.critic_optimizer, self._behavior.critic_variables),
     }
-    # By the name of what is clipped together: its groups, and the norm.
+    # Groups whose gradients are clipped together, by name, and the norm.
     self._parts: dict[str, tuple[list[str], float]] = {}
     self._variables_of: dict[str, tuple[tf.Variable, ...]] = {}
     self._optimizers: dict[str, optimizer_lib.FlatAdam] = {}

@@ -40,7 +40,7 @@ def mean(tensors: Any) -> Any:
 
 
 def share(info: tf_agent.LossInfo) -> tf_agent.LossInfo:
-  """Divides by the number of replicas: a `Learner` adds what they return.
+  """Divides by the number of replicas: a `Learner` adds their shares.
 
   Args:
     info: The loss and the scalars of this replica.

@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
     last_features: float32 [N, F], the same of s_H.
     action: float32 [H, N, A], a_0 to a_(H-1), encoded.
     reward: float32 [H, N], r_1 to r_H.
-    continuation: float32 [H + 1, N], c_0 to c_H; c_0 is what happened, 0 or 1.
+    continuation: float32 [H + 1, N], c_0 to c_H; c_0 is known, 0 or 1.
     is_valid: bool [N], whether the start is one to learn from.
   """
 

@@ -148,7 +148,7 @@ class ReturnNormalizer(tf.Module):
     return low, tf.maximum(1.0, high - low)
 
   def assign(self, percentiles: tf.Tensor, condition: tf.Tensor) -> None:
-    """Keeps what `updated` returned, where `condition` holds."""
+    """Keeps the result of `updated`, where `condition` holds."""
     self._percentiles.assign(
         tf.where(condition, percentiles, self._percentiles)
     )

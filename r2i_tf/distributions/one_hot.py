@@ -83,7 +83,7 @@ class UnimixOneHotCategorical(tfd.OneHotCategorical):
     logits = unimix_log_probabilities(logits, unimix)
     self._unimix = unimix
     super().__init__(logits=logits, dtype=logits.dtype, name=name)
-    # What copies and slices are made from: the mixed logits, not mixed again.
+    # Copies and slices are made from these: the mixed logits, not mixed again.
     self._parameters = dict(parameters, logits=logits, unimix=0.0)
 
   @classmethod

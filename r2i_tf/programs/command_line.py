@@ -1,4 +1,4 @@
-"""A program: flags in, quiet, what the user can mend in one sentence."""
+"""A program: flags in, quiet, mistakes of the user in one sentence."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _EXIT_CODE = 2
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
-  """Runs a program: flags, then `main`; what the user can mend is a sentence.
+  """Runs a program: flags, then `main`; a mistake of the user is a sentence.
 
   TensorFlow is to be imported inside of `main`: after the flags, whose mistakes
   are then answered at once, and after `quiet` and `runtime` have set what it

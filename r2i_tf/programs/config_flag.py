@@ -94,7 +94,7 @@ def check(argv: Sequence[str]) -> None:
 def run_config(
     config: ml_collections.ConfigDict, task: Optional[str] = None
 ) -> run_config_lib.RunConfig:
-  """Returns the `RunConfig` of what `--config` and `--task` say.
+  """Returns the `RunConfig` that `--config` and `--task` describe.
 
   Args:
     config: The value of `--config`.
@@ -114,7 +114,7 @@ class _Parser(flags.ArgumentParser):
     self._files = files
 
   def parse(self, argument: str) -> ml_collections.ConfigDict:
-    """Returns the recipe, or what the file's `get_config` returns."""
+    """Returns the recipe, or the result of the file's `get_config`."""
     name, _, variant = argument.partition(':')
     if not name.endswith('.py'):
       return run_config_lib.recipe(name, variant).lock()
@@ -129,7 +129,7 @@ class _Parser(flags.ArgumentParser):
     return config
 
   def flag_type(self) -> Any:
-    """Returns what `--help` calls the value."""
+    """Returns the name of the value in `--help`."""
     return 'recipe or file'
 
 

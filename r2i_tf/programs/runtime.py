@@ -8,7 +8,7 @@ import os
 
 
 def set_environment() -> None:
-  """Sets what makes training on CPUs faster; before TensorFlow is imported."""
+  """Makes training on CPUs faster; call it before TensorFlow is imported."""
   _hasten_compilation()
   _keep_memory()
 
@@ -31,7 +31,7 @@ def _keep_memory() -> None:
 
   It would return it to the system, and each train step would be given
   hundreds of megabytes anew, page by page: a quarter of the step. The limit of
-  what is kept is 64 GB by default, also for a replay that needs more.
+  the kept memory is 64 GB by default, also for a replay that needs more.
   """
   os.environ.setdefault('TF_CPU_ALLOCATOR_USE_BFC', '1')
   megabytes = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 20

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _check(config: run_config.RunConfig, topology: str, workdir: str) -> None:
-  """Compiles, and says what came of it."""
+  """Compiles, and prints the report."""
   from r2i_tf import tpu
 
   report = tpu.check(config, topology, workdir)

@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _train(config: run_config.RunConfig, workdir: str) -> None:
-  """Trains, and says at the end what came of it."""
+  """Trains, and prints the outcome."""
   from r2i_tf.training import run
 
   print(closing.report(run.train(config, workdir)))

@@ -16,7 +16,7 @@ import tensorflow as tf
 from r2i_tf import config as agent_config
 from r2i_tf.world_model import structures
 
-# The first and the last part of what is seen, by their place in `State`.
+# The first and the last part of each stretch, by their place in `State`.
 _HEADS = (0, 1)
 _POLICIES = {
     agent_config.PolicyInput.OUTPUT: (0, 1),

@@ -38,7 +38,7 @@ class PredictionHead(tf.Module):
     Args:
       network: float32 features [..., F] to raw outputs [..., size].
       distribution: Raw outputs to a distribution over scalars, batch [...].
-      target: Experience to what is predicted, float32 [B, T].
+      target: Experience to the values to predict, float32 [B, T].
       mask: Experience to where the target is known, bool [B, T].
       scale: Weight of the loss.
     """

@@ -7,7 +7,7 @@ shape, a leaf of rank 3 and dtype uint8 is an image and any other leaf a vector;
 otherwise for the keys that they match.
 
 All vectors are one vector to the model. Images of one size are one image to it,
-stacked by channels. Integers enter as numbers: what is one of n choices comes
+stacked by channels. Integers enter as numbers: one of n choices comes
 from our environments as n numbers already, all 0 but one.
 """
 
@@ -155,7 +155,7 @@ def create(
 
   Args:
     observation_spec: A nest of tensor specs.
-    config: Says which keys are not what they are by their shape.
+    config: Names the keys whose kind is not that of their shape.
 
   Returns:
     The layout.

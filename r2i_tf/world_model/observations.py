@@ -3,7 +3,7 @@
   o_t -> vectors -> symlog -> MLP  -> features
          images  -> CNN            ->
 
-and back. `layout` says which part of an observation is what. A CNN halves an
+and back. `layout` sorts the parts of an observation. A CNN halves an
 image until its shorter side has 4 to 7 pixels (4 for the paper's 64 x 64), by
 convolutions of 4 x 4 with stride 2 whose channels double; each is followed by
 LayerNorm and SiLU.

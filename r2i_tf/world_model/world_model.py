@@ -369,7 +369,7 @@ class WorldModel(tf.Module):
     """
     prepared = self._sequence_model.prepare()
     fold_in = tf.random.experimental.stateless_fold_in
-    # The largest array of a train step: written once, as what all networks see,
+    # The largest array of a train step: written once, for all networks,
     # each of them a slice of it.
     seen = policy_features.joined(self.features)
     start = self._state(output, carry)
@@ -425,6 +425,6 @@ def _mask_first(x: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:
 
 
 def _stop_gradient(distribution: tfd.Independent) -> tfd.Independent:
-  """Returns the same latents, with no gradient to what made them."""
+  """Returns the same latents, with no gradient to their logits."""
   logits = tf.stop_gradient(distribution.distribution.logits)
   return distributions.one_hot_groups(logits, unimix=0.0)

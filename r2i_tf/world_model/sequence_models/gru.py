@@ -100,6 +100,6 @@ class GRUSequenceModel(interface.SequenceModel):
     gates = tf.cast(self._norm(self._gates(joint)), tf.float32)
     reset, candidate, update = tf.split(gates, 3, -1)
     candidate = tf.tanh(tf.sigmoid(reset) * candidate)
-    # The bias of -1 starts the cell as one that keeps what it has.
+    # The bias of -1 starts the cell as one that keeps its memory.
     update = tf.sigmoid(update - 1)
     return update * candidate + (1 - update) * memory

@@ -3,8 +3,8 @@
   h_t, m_t = f(m_(t-1), z_(t-1), a_(t-1))
 
 in two forms that agree: over a whole sequence (training) and one step at a time
-(acting, imagination). What it carries, m_t, is a nest of tensors of its own
-choice; what a policy may see of that, x_t, is one vector.
+(acting, imagination). Its memory m_t is a nest of tensors of its own choice;
+x_t, the part of the memory that a policy may see, is one vector.
 """
 
 import abc
@@ -42,14 +42,14 @@ class SequenceModel(tf.keras.layers.Layer, abc.ABC):
 
   @abc.abstractmethod
   def hidden(self, memory: Memory) -> tf.Tensor:
-    """Returns x_t, what a policy may see of a memory: float32 [..., S].
+    """Returns x_t, the visible part of a memory: float32 [..., S].
 
     Args:
       memory: With any batch axes.
     """
 
   def prepare(self) -> Any:
-    """Returns what `step` needs and can be computed once before a loop."""
+    """Returns the values that a loop of steps can share, for `step`."""
     return None
 
   @abc.abstractmethod

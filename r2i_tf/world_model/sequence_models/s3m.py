@@ -36,10 +36,10 @@ class S3MSequenceModel(interface.SequenceModel):
     self.hidden_size = math.prod(self._state_shape)
     self.memory_spec = tf.TensorSpec([self.hidden_size], tf.float32, 'memory')
     self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
-    # What enters the stack at a first step, where inputs are zeros. They would
+    # The input of the stack at a first step, where inputs are zeros. They would
     # stay zeros through the whole stack of a new model, and a LayerNorm of
     # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer. It
-    # starts small, to hide little of what is to be remembered.
+    # starts small, to hide little of the first observation.
     self._first_input = self.add_weight(
         name='first_input',
         shape=[config.width],
@@ -68,7 +68,7 @@ class S3MSequenceModel(interface.SequenceModel):
     return self._flat(self._stack.initial_state(batch_size))
 
   def hidden(self, memory: tf.Tensor) -> tf.Tensor:
-    """Returns all of the memory: x_t is what is carried."""
+    """Returns all of the memory, which is x_t."""
     return memory
 
   def prepare(self) -> tuple[ssm.DiscretizedSSM, ...]:
