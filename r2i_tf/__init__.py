@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.agents import R2IPolicy
   from r2i_tf.config import R2IConfig
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 __all__ = ['R2IAgent', 'R2IConfig', 'R2IPolicy']
 
