@@ -25,6 +25,9 @@ For a training loop of your own, pass the environment to pipeline.py instead.
     TF_CPP_MIN_LOG_LEVEL=3 python examples/custom_environment.py
 """
 
+import r2i_tf  # noqa: F401  Before TF-Agents: chooses the Keras 2 it needs.
+
+# isort: split
 from collections.abc import Sequence
 import dataclasses
 from typing import Any, Optional

@@ -14,6 +14,9 @@ minutes on two cores:
 For an environment of your own in place of the task, see custom_environment.py.
 """
 
+import r2i_tf  # Before TF-Agents: that needs the Keras 2 which this chooses.
+
+# isort: split
 from collections.abc import Sequence
 
 from absl import app
@@ -26,7 +29,6 @@ from tf_agents.policies import policy_saver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.utils import common
 
-import r2i_tf
 from r2i_tf import environments
 
 _ITERATIONS = flags.DEFINE_integer(

@@ -8,6 +8,7 @@ import typing
 
 from r2i_tf import lazy
 from r2i_tf import quiet
+from r2i_tf import stack
 
 if typing.TYPE_CHECKING:
   from r2i_tf.agents import R2IAgent
@@ -18,6 +19,8 @@ __version__ = '0.2.0.dev0'
 
 __all__ = ['R2IAgent', 'R2IConfig', 'R2IPolicy']
 
+# Before anything here imports TensorFlow.
+stack.use_keras_2()
 # Before anything here imports TF-Agents, and that Gym.
 quiet.gym_notice()
 

@@ -8,3 +8,5 @@ import os
 
 os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import r2i_tf  # noqa: E402, F401  tf.keras is Keras 2 from here on.

@@ -17,6 +17,7 @@ from r2i_tf.environments import dm_env_adapter
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
 from r2i_tf.environments.pool import environment_pool as pool_lib
+from r2i_tf.environments.pool import process_environment
 from r2i_tf.environments.suites import registry as suites
 
 
@@ -40,13 +41,19 @@ def load(
     An environment without a batch dimension, with float32 rewards. Continuous
     actions of a suite are in [-1, 1]. A time limit ends an episode with
     discount 1. A step that breaks the specs raises `FaultyEnvironmentError`.
+    A task whose images MuJoCo renders is in a process of its own until `close`.
 
   Raises:
     UnknownTaskError: There is no such task.
     InvalidTaskError: `task` is none of these.
     MissingSuiteError: The suite needs something that is not installed.
+    CrashedEnvironmentError: The process of a rendered task ended.
     schema.ConfigError: The suite has no such option, or `seed` is out of range.
   """
+  if suites.renders(task, options):
+    return dm_env_adapter.from_dm_env(
+        process_environment.ProcessEnvironment(task, seed, options)
+    )
   return dm_env_adapter.from_dm_env(suites.make(task, seed, options))
 
 
@@ -68,7 +75,8 @@ def load_batch(
     options: As for `load`.
     pool: None steps them one after the other in this process, which is best
       where a step takes microseconds. Otherwise each has a process of its own,
-      and one that crashes is restarted; see `EnvironmentPool`.
+      and one that crashes is restarted; see `EnvironmentPool`. Tasks whose
+      images MuJoCo renders have processes in any case; None restarts none.
 
   Returns:
     One environment with the batch dimension [count]; `TFPyEnvironment` takes
@@ -99,6 +107,8 @@ def load_batch(
       suites.SEEDS, size=count, replace=False
   )
   seeds = [int(s) for s in drawn]
+  if pool is None and suites.renders(task, options):
+    pool = options_lib.PoolOptions(max_restarts=0)
   if pool is not None:
     return pool_lib.EnvironmentPool(task, seeds, options, pool)
   with contextlib.ExitStack() as on_error:

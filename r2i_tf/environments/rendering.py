@@ -1,26 +1,24 @@
 """Rendering without a screen, for the suites whose images MuJoCo renders.
 
+An environment that renders has a process of its own, without TensorFlow: from
+TensorFlow 2.20 on, the two crash in one process, since both bring an LLVM, and
+a renderer may be used only in the thread that made it, while TensorFlow steps
+an environment from any of its threads.
+
 MuJoCo reads the environment variable MUJOCO_GL when it is imported, so it is
-`load_mujoco` that imports it first.
+here that it is imported first: with a library to render with in a process that
+renders, and without one elsewhere.
 """
 
-from collections.abc import Callable
-from concurrent import futures
 import ctypes
 import functools
 import os
-import queue
+import subprocess
 import sys
-import threading
-from typing import Any, Optional, TypeVar
-import weakref
-
-import dm_env
+from typing import Optional
 
 from r2i_tf.environments import errors
-from r2i_tf.environments import wrappers
 
-_T = TypeVar('_T')
 _VARIABLE = 'MUJOCO_GL'
 # PyOpenGL finds the functions of EGL only beside one of these two.
 _OPENGL = ('libOpenGL.so.0', 'libGLESv2.so.2')
@@ -31,116 +29,44 @@ _REMEDY = (
 )
 
 
-class _RenderingThread:
-  """A renderer belongs to the thread that rendered first: this one.
-
-  When the program ends, all that is still open is closed in it, before MuJoCo
-  does that in the main thread and fails.
-  """
-
-  def __init__(self) -> None:
-    """Starts the thread, and another that waits for the program's end."""
-    self._calls: queue.SimpleQueue = queue.SimpleQueue()
-    self._open: set[weakref.finalize] = set()
-    self._thread = threading.Thread(
-        target=self._work, name='rendering', daemon=True
-    )
-    self._thread.start()
-    # Not a daemon: Python waits for it before it calls the functions that are
-    # registered for its exit, MuJoCo's among them.
-    threading.Thread(target=self._close_at_end, name='end of rendering').start()
-
-  def run(self, function: Callable[..., _T], *args: Any) -> _T:
-    """Calls a function in the thread; returns or raises what it does."""
-    if threading.current_thread() is self._thread:  # While it collects garbage.
-      return function(*args)
-    future: futures.Future = futures.Future()
-    self._calls.put((future, functools.partial(function, *args)))
-    return future.result()
-
-  def closing(self, owner: Any, close: Callable[[], None]) -> Callable[[], Any]:
-    """Returns a function that calls `close`, at its first call only.
-
-    Args:
-      owner: At whose end the function is called, too.
-      close: To be called in the thread.
-    """
-
-    def close_once() -> None:
-      self._open.discard(finalizer)
-      self.run(close)
-
-    finalizer = weakref.finalize(owner, close_once)
-    finalizer.atexit = False
-    self._open.add(finalizer)
-    return finalizer
-
-  def _work(self) -> None:
-    while True:
-      future, call = self._calls.get()
-      try:
-        future.set_result(call())
-      except BaseException as error:
-        future.set_exception(error)
-      del future, call  # Nothing is kept alive while this waits.
-
-  def _close_at_end(self) -> None:
-    threading.main_thread().join()
-    for finalizer in list(self._open):
-      finalizer()
-
-
-@functools.cache
-def thread() -> _RenderingThread:
-  """Returns the one thread of this process that renders."""
-  return _RenderingThread()
-
-
-class InRenderingThread(wrappers.Wrapper):
-  """Runs an environment that renders in one thread, whoever calls.
-
-  TensorFlow steps an environment from any of its threads, and a renderer may be
-  used in one only. It is the same for all such environments of the process.
-  An environment that nobody closes is closed once nobody has it, or when the
-  program ends.
-  """
-
-  def __init__(self, make: Callable[[], dm_env.Environment]):
-    """Makes the environment, in that thread."""
-    super().__init__(thread().run(make))
-    self._close = thread().closing(self, self._environment.close)
-
-  def reset(self) -> dm_env.TimeStep:
-    """Starts an episode."""
-    return thread().run(self._environment.reset)
-
-  def step(self, action: Any) -> dm_env.TimeStep:
-    """Takes a step; after the end of an episode, starts one."""
-    return thread().run(self._environment.step, action)
-
-  def close(self) -> None:
-    """Frees the resources of the environment; once is enough."""
-    self._close()
-
-
 def load_mujoco() -> None:
-  """Imports dm_control's MuJoCo, with a way to render where there is one.
+  """Imports dm_control's MuJoCo for a process in which nothing is rendered.
+
+  Whatever MUJOCO_GL names is for the processes that render, and is left alone.
 
   Raises:
     ModuleNotFoundError: The package is not installed.
-    errors.MissingSuiteError: MUJOCO_GL names a library that cannot be loaded.
   """
-  _choose_backend()
+  if 'dm_control.mujoco' in sys.modules:
+    return
+  kept = os.environ.get(_VARIABLE)
+  os.environ[_VARIABLE] = 'off'
   try:
     import dm_control.mujoco  # noqa: F401
-  except ModuleNotFoundError:
-    raise
-  except Exception as error:
-    # PyOpenGL fails in many ways where a library is missing.
+  finally:
+    del os.environ[_VARIABLE]
+    if kept is not None:
+      os.environ[_VARIABLE] = kept
+
+
+def load_renderer(task: str) -> None:
+  """Imports dm_control's MuJoCo for a process that renders a task.
+
+  Args:
+    task: Its name, for the error.
+
+  Raises:
+    ModuleNotFoundError: The package is not installed.
+    errors.MissingSuiteError: Nothing can be rendered; the sentence says what to
+      install.
+  """
+  _choose_backend()
+  reason = failure()
+  if reason is not None:
     raise errors.MissingSuiteError(
-        f'MuJoCo cannot be loaded with {_setting()} ({_line(error)}):'
+        f'{task} renders images, which fails with {_setting()} ({reason}):'
         f' {_REMEDY}.'
-    ) from error
+    )
 
 
 def _choose_backend() -> None:
@@ -162,32 +88,47 @@ def _choose_backend() -> None:
     os.environ[_VARIABLE] = 'off'
 
 
-def require(task: str) -> None:
-  """Checks that images can be rendered.
-
-  Args:
-    task: Its name, for the error.
+@functools.cache
+def failure() -> Optional[str]:
+  """Returns why this process cannot render an image, None if it can.
 
   Raises:
-    errors.MissingSuiteError: They cannot; the sentence says what to install.
+    ModuleNotFoundError: dm_control is not installed.
   """
-  reason = failure()
-  if reason is not None:
-    raise errors.MissingSuiteError(
-        f'{task} renders images, which fails with {_setting()} ({reason}):'
-        f' {_REMEDY}.'
-    )
+  try:
+    _render()
+  except ModuleNotFoundError:
+    raise
+  except Exception as error:
+    # PyOpenGL and the drivers fail in many ways where a library is missing.
+    return f'{type(error).__name__}: {error}'.splitlines()[0].rstrip('.')
+  return None
 
 
 @functools.cache
-def failure() -> Optional[str]:
-  """Returns why a first image cannot be rendered, None if it can."""
-  try:
-    thread().run(_render)
-  except Exception as error:
-    # Whatever a driver or PyOpenGL raises, there is no image.
-    return _line(error)
-  return None
+def failure_elsewhere(task: str) -> Optional[str]:
+  """Returns why a process of its own could not render a task, None if it can.
+
+  Args:
+    task: Its name, for the sentence.
+  """
+  program = (
+      'import sys; sys.path[:] = sys.argv[2:];'
+      ' from r2i_tf.environments import errors, rendering\n'
+      'try: rendering.load_renderer(sys.argv[1])\n'
+      'except errors.MissingSuiteError as error: print(error)'
+  )
+  ended = subprocess.run(
+      [sys.executable, '-c', program, task, *sys.path],
+      stdin=subprocess.DEVNULL,
+      capture_output=True,
+      text=True,
+      check=False,
+  )
+  if ended.returncode:
+    *_, line = ended.stderr.splitlines() or ['']
+    return f'{task} renders images, which ended the process: {line}'
+  return ended.stdout.strip() or None
 
 
 def _render() -> None:
@@ -210,7 +151,3 @@ def _loads(library: str) -> bool:
 def _setting() -> str:
   value = os.environ.get(_VARIABLE)
   return f'{_VARIABLE} unset' if value is None else f'{_VARIABLE}={value}'
-
-
-def _line(error: Exception) -> str:
-  return f'{type(error).__name__}: {error}'.splitlines()[0].rstrip('.')

@@ -9,11 +9,11 @@ processes of a pool do without.
 from collections.abc import Callable
 import dataclasses
 import importlib.util
-import sys
 from typing import Any, ClassVar, Protocol
 
 import dm_env
 
+from r2i_tf import stack
 from r2i_tf.environments import errors
 
 
@@ -38,7 +38,11 @@ class Suite:
     packages: The packages that `tasks` and `make` import, by the names they are
       imported by.
     extra: The extra of r2i_tf that installs them.
-    python: The first Python 3 that they have releases for.
+    pythons: The first and the last Python 3 that they have releases for.
+    alone: The one that cannot always be installed with its requirements; see
+      `stack.remedy`.
+    renders: Whether MuJoCo renders the observations (`rendering.py`); gets what
+      `make` gets after the seed.
   """
 
   name: str
@@ -46,7 +50,9 @@ class Suite:
   make: Callable[..., dm_env.Environment]
   packages: tuple[str, ...]
   extra: str
-  python: int = 10
+  pythons: tuple[int, int] = (10, 13)
+  alone: str = ''
+  renders: Callable[..., bool] = lambda *_: False
 
   def require_packages(self) -> None:
     """Checks that the packages are installed.
@@ -56,13 +62,7 @@ class Suite:
     """
     if all(map(importlib.util.find_spec, self.packages)):
       return
-    if sys.version_info < (3, self.python):
-      remedy = (
-          f'they have releases for Python 3.{self.python} and newer only, and'
-          f' this is Python 3.{sys.version_info.minor}'
-      )
-    else:
-      remedy = f"run pip install 'r2i_tf[{self.extra}]'"
+    remedy = stack.remedy(self.extra, *self.pythons, self.alone)
     raise errors.MissingSuiteError(
         f'the tasks of {self.name} need packages that are not installed:'
         f' {remedy}.'

@@ -11,6 +11,7 @@ from absl import flags
 
 from r2i_tf import errors
 from r2i_tf import quiet
+from r2i_tf import stack
 from r2i_tf.programs import config_flag
 from r2i_tf.programs import runtime
 
@@ -30,7 +31,12 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   quiet.program()
   runtime.set_environment()
   _show_in_help(main)
-  app.run(lambda argv: _guarded(main, argv), flags_parser=_guarded_parse)
+
+  def run_main(argv: Sequence[str]) -> None:
+    stack.require_tf_agents()
+    main(argv)
+
+  app.run(lambda argv: _guarded(run_main, argv), flags_parser=_guarded_parse)
 
 
 def parse(

@@ -1,7 +1,6 @@
 """Tests of the DeepMind Control Suite."""
 
 from concurrent import futures
-import functools
 import subprocess
 import sys
 
@@ -13,17 +12,12 @@ from r2i_tf import schema
 from r2i_tf.agents import spec_checks
 from r2i_tf.environments import rendering
 from r2i_tf.environments.suites import registry as suites
+from tests.environments.images import apart
 from tests.environments.images import needs_images
 
+pytest.importorskip('dm_control')
+rendering.load_mujoco()
 suite = pytest.importorskip('dm_control.suite')
-
-
-def _render(env, size, camera):
-  """Renders the view of a camera, in the thread for that."""
-  render = env.physics.render
-  return rendering.thread().run(
-      functools.partial(render, size, size, camera_id=camera)
-  )
 
 
 def actions(env, count, seed=0):
@@ -132,16 +126,26 @@ def test_a_program_ends_in_silence(end):
 @needs_images
 def test_vision_sees_the_camera_and_nothing_else():
   """The observation is one image, of the last of the two steps."""
-  env = environments.load('dmc/walker/walk', 0, {'observations': 'vision'})
+  options = {'observations': 'vision'}
+  env = environments.load('dmc/walker/walk', 0, options)
   spec_checks.check_specs(env.time_step_spec(), env.action_spec())
+  taken = actions(env, 3)
   env.reset()
-  for action in actions(env, 3):
+  for action in taken:
     time_step = env.step(action)
   assert list(time_step.observation) == ['pixels']
   image = time_step.observation['pixels']
   assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)
-  np.testing.assert_array_equal(image, _render(env, 64, 0))
   assert image.std() > 10
+
+  def rendered(taken):
+    env = suites.make('dmc/walker/walk', 0, options)
+    env.reset()
+    for action in taken:
+      env.step(action)
+    return env.physics.render(64, 64, camera_id=0)
+
+  np.testing.assert_array_equal(image, apart(rendered, taken))
 
 
 @needs_images
@@ -159,11 +163,13 @@ def test_camera_that_a_task_lacks_is_named():
 )
 def test_camera_follows_the_domain_or_the_option(task, given, used):
   """The quadruped runs out of the sight of its first camera."""
-  env = suites.make(
-      f'dmc/{task}',
-      0,
-      {'observations': 'vision', 'camera': given, 'image_size': 32},
-  )
-  image = env.reset().observation['pixels']
+
+  def seen_and_rendered():
+    options = {'observations': 'vision', 'camera': given, 'image_size': 32}
+    env = suites.make(f'dmc/{task}', 0, options)
+    image = env.reset().observation['pixels']
+    return image, env.physics.render(32, 32, camera_id=used)
+
+  image, expected = apart(seen_and_rendered)
   assert image.shape == (32, 32, 3)
-  np.testing.assert_array_equal(image, _render(env, 32, used))
+  np.testing.assert_array_equal(image, expected)

@@ -2,13 +2,14 @@
 
 import importlib.util
 import os
-import subprocess
 import sys
 
 import pytest
 
 from r2i_tf import environments
 from r2i_tf.environments import rendering
+from r2i_tf.environments.suites import registry as suites
+from tests.environments.images import apart
 
 if importlib.util.find_spec('dm_control') is None:
   pytest.skip('dm_control is not installed', allow_module_level=True)
@@ -55,43 +56,38 @@ def test_choice_of_mujoco_stays(monkeypatch):
 def test_no_way_to_render_is_one_sentence(monkeypatch, task):
   """Who wants images is told which package to install."""
   pytest.importorskip('memory_maze')
-  monkeypatch.setattr(rendering, 'failure', lambda: 'RuntimeError: dark')
+  monkeypatch.setenv('MUJOCO_GL', 'off')
   options = {'observations': 'vision'} if task.startswith('dmc') else None
   with pytest.raises(environments.MissingSuiteError) as caught:
     environments.load(task, 0, options)
   assert str(caught.value).startswith(f'{task} ')
-  assert 'dark' in str(caught.value)
+  assert 'No OpenGL rendering backend' in str(caught.value)
+  assert 'MUJOCO_GL=off' in str(caught.value)
   assert 'apt-get install libegl1 libopengl0' in str(caught.value)
   assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    'backend,observations,words',
-    [
-        ('off', 'vision', 'No OpenGL rendering backend'),
-        ('off', 'proprio', ''),
-        ('nonsense', 'proprio', 'MUJOCO_GL=nonsense'),
-    ],
-)
-def test_backend_of_the_user_is_named(backend, observations, words):
-  """A setting that cannot render hinders images only, and is named there."""
-  program = (
-      'from r2i_tf.environments.suites import registry as suites\n'
-      'try:\n'
-      f"  suites.make('dmc/reacher/easy', 0, {{'observations':"
-      f" '{observations}'}}).reset()\n"
-      'except suites.errors.MissingSuiteError as error: print(error)'
-  )
-  done = subprocess.run(
-      [sys.executable, '-c', program],
-      env={
-          **os.environ,
-          'PYTHONPATH': os.pathsep.join(sys.path),
-          'MUJOCO_GL': backend,
-      },
-      capture_output=True,
-      text=True,
-      check=True,
-  )
-  assert words in done.stdout
-  assert bool(words) == bool(done.stdout)
+@pytest.mark.parametrize('backend', ['egl', 'nonsense'])
+def test_setting_is_for_the_processes_that_render(monkeypatch, backend):
+  """A process that renders nothing loads no driver, and leaves it as it is."""
+  monkeypatch.setenv('MUJOCO_GL', backend)
+
+  def backend_of_vectors():
+    suites.make('dmc/reacher/easy', 0).reset()
+    from dm_control import _render
+
+    return _render.BACKEND, os.environ['MUJOCO_GL']
+
+  assert apart(backend_of_vectors) == ('off', backend)
+
+
+def test_suite_that_cannot_render_is_not_listed(monkeypatch):
+  """Its line says why; and the listing renders nothing in this process."""
+  pytest.importorskip('memory_maze')
+  monkeypatch.setenv('MUJOCO_GL', 'off')
+  rendering.failure_elsewhere.cache_clear()
+  try:
+    (sentence,) = environments.missing_suites()
+  finally:
+    rendering.failure_elsewhere.cache_clear()
+  assert sentence.startswith('memory_maze ') and 'MUJOCO_GL=off' in sentence

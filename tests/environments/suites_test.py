@@ -46,7 +46,8 @@ def test_every_suite_with_options_has_a_field_for_them():
 @pytest.mark.parametrize('suite', EXTRAS)
 def test_missing_package_names_the_extra(monkeypatch, suite):
   """Without its package, a suite says which extra to install."""
-  if sys.version_info < (3, 10) and suite != 'bsuite':
+  first, last = suites.SUITES[suite].pythons
+  if not first <= sys.version_info.minor <= last:
     pytest.skip('there is nothing to install for this Python')
   forget(monkeypatch, suite)
   extra = EXTRAS[suite]
@@ -60,12 +61,14 @@ def test_missing_package_names_the_extra(monkeypatch, suite):
   assert all('\n' not in sentence for sentence in sentences)
 
 
-def test_python_too_old_for_a_suite_is_named(monkeypatch):
+@pytest.mark.parametrize('pythons', [(98, 99), (1, 2)])
+def test_python_without_releases_for_a_suite_is_named(monkeypatch, pythons):
   """Where pip would install nothing, it is the Python that is to change."""
   forget(monkeypatch, 'bsuite')
-  suite = dataclasses.replace(suites.SUITES['bsuite'], python=99)
+  suite = dataclasses.replace(suites.SUITES['bsuite'], pythons=pythons)
   monkeypatch.setitem(suites.SUITES, 'bsuite', suite)
-  with pytest.raises(errors.MissingSuiteError, match='Python 3.99 and newer'):
+  words = 'Python 3.{} to 3.{} only'.format(*pythons)
+  with pytest.raises(errors.MissingSuiteError, match=words):
     environments.load('bsuite/catch/0', seed=0)
 
 

@@ -1,5 +1,6 @@
 """Environments in processes of their own.
 
-`environment_pool` is the batch that TF-Agents sees, `process` the pool's side
-of one process, and `worker` the program that runs in it.
+`environment_pool` is the batch that TF-Agents sees, `process_environment` a
+single one, `process` this side of a process, and `worker` the program that runs
+in it.
 """

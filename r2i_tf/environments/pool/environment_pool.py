@@ -13,7 +13,6 @@ from typing import Any, Optional
 import weakref
 
 from absl import logging
-import cloudpickle
 import numpy as np
 import tensorflow as tf
 from tf_agents.environments import dm_control_wrapper
@@ -26,13 +25,6 @@ from r2i_tf.environments import options as options_lib
 from r2i_tf.environments.pool import process
 from r2i_tf.environments.pool import worker
 from r2i_tf.environments.suites import registry as suites
-
-
-class RemoteTraceback(Exception):
-  """The traceback of another process, as the cause of an exception in ours."""
-
-  def __str__(self) -> str:
-    return f'\n"""\n{self.args[0]}"""'
 
 
 class EnvironmentPool(py_environment.PyEnvironment):
@@ -178,7 +170,7 @@ class EnvironmentPool(py_environment.PyEnvironment):
       raise errors.CrashedEnvironmentError(
           f'{name} crashed: {fault.reason.rstrip(".")}; it is not restarted'
           f' again, since pool.max_restarts is {limit}.'
-      ) from _cause(fault)
+      ) from process.cause_of(fault)
     self._restarts[index] += 1
     logging.error(
         '%s crashed: %s; restart %d of at most %d.%s',
@@ -212,19 +204,12 @@ class EnvironmentPool(py_environment.PyEnvironment):
       try:
         all_specs.append(member.specs())
       except process.ProcessFault as lost:
-        if lost.fault.error is not None:
-          error = cloudpickle.loads(lost.fault.error)
-          raise error from RemoteTraceback(lost.fault.traceback)
-        raise errors.CrashedEnvironmentError(
-            f'environment {index} of {suites.name_of(self._task)} did not'
-            f' start: {lost.fault.reason.rstrip(".")}.'
-        ) from _cause(lost.fault)
+        name = f'environment {index} of {suites.name_of(self._task)}'
+        raise process.error_of(lost.fault, f'{name} did not start') from (
+            process.cause_of(lost.fault)
+        )
     checks.check_alike(suites.name_of(self._task), all_specs)
     return all_specs[0]
-
-
-def _cause(fault: worker.Fault) -> Optional[RemoteTraceback]:
-  return RemoteTraceback(fault.traceback) if fault.traceback else None
 
 
 def _close(processes: list[process.EnvironmentProcess]) -> None:

@@ -35,6 +35,31 @@ class ProcessFault(Exception):
     self.fault = fault
 
 
+class RemoteTraceback(Exception):
+  """The traceback of another process, as the cause of an exception in ours."""
+
+  def __str__(self) -> str:
+    return f'\n"""\n{self.args[0]}"""'
+
+
+def error_of(fault: worker.Fault, what: str) -> Exception:
+  """Returns the exception to raise where a fault ends the program's work.
+
+  Args:
+    fault: The fault.
+    what: The beginning of a sentence about it, such as `dmc/x/y crashed`, for a
+      process that left no exception of its own.
+  """
+  if fault.error is not None:
+    return cloudpickle.loads(fault.error)
+  return errors.CrashedEnvironmentError(f'{what}: {fault.reason.rstrip(".")}.')
+
+
+def cause_of(fault: worker.Fault) -> Optional[RemoteTraceback]:
+  """Returns the cause of that exception, None if the process could say none."""
+  return RemoteTraceback(fault.traceback) if fault.traceback else None
+
+
 class EnvironmentProcess:
   """A process that holds one environment.
 
@@ -48,7 +73,7 @@ class EnvironmentProcess:
       task: suites.Task,
       seed: int,
       options: Optional[options_lib.Options],
-      index: int,
+      index: Optional[int],
       timeout: float,
   ) -> None:
     """Starts the process and does not wait for it.
@@ -57,7 +82,7 @@ class EnvironmentProcess:
       task: A name, or a function that makes an environment.
       seed: Of the environment.
       options: Of the environment.
-      index: Its number in the pool.
+      index: Its number in the pool; None outside of one.
       timeout: Seconds to wait for any answer.
 
     Raises:

@@ -152,5 +152,5 @@ SUITE = suite.Suite(
     make=make,
     packages=('bsuite',),
     extra='bsuite',
-    python=9,
+    pythons=(9, 13),
 )

@@ -72,14 +72,15 @@ def make(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
     MissingSuiteError: There is no library to render with.
     schema.ConfigError: The task has no such camera.
   """
-  rendering.load_mujoco()
+  vision = renders(options)
+  if vision:
+    rendering.load_renderer(f'dmc/{name} with observations=vision')
+  else:
+    rendering.load_mujoco()
   from dm_control import suite
 
   errors.check_task('dmc', name, tasks())
   domain, task = name.split('/')
-  vision = options.observations == DmcObservations.VISION
-  if vision:
-    rendering.require(f'dmc/{name} with observations=vision')
   environment = wrappers.ActionRepeat(
       suite.load(domain, task, task_kwargs={'random': seed}),
       options.action_repeat,
@@ -96,9 +97,16 @@ def make(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
   if camera is None:
     camera = _CAMERAS.get(domain, 0)
   # Around the repetition, so that only the last of its steps is rendered.
-  return rendering.InRenderingThread(
-      lambda: _rendered(environment, camera, options.image_size)
-  )
+  return _rendered(environment, camera, options.image_size)
+
+
+def renders(options: DmcOptions) -> bool:
+  """Returns whether the observations are images.
+
+  Args:
+    options: Of the task.
+  """
+  return options.observations == DmcObservations.VISION
 
 
 def _rendered(
@@ -125,4 +133,6 @@ SUITE = suite_lib.Suite(
     make=make,
     packages=('dm_control', 'mujoco'),
     extra='dmc',
+    alone='dm-control==1.0.50',
+    renders=renders,
 )

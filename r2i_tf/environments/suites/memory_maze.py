@@ -24,8 +24,9 @@ def tasks() -> list[str]:
   Raises:
     MissingSuiteError: There is no library to render with.
   """
-  rendering.load_mujoco()
-  rendering.require('memory_maze')
+  failure = rendering.failure_elsewhere('memory_maze')
+  if failure is not None:
+    raise errors.MissingSuiteError(failure)
   return list(_SIZES)
 
 
@@ -41,15 +42,12 @@ def make(name: str, seed: int) -> dm_env.Environment:
     MissingSuiteError: There is no library to render with.
   """
   errors.check_task('memory_maze', name, _SIZES)
-  rendering.load_mujoco()
-  rendering.require(f'memory_maze/{name}')
+  rendering.load_renderer(f'memory_maze/{name}')
   from memory_maze import tasks as constructors
 
   quiet.log_message('absl', _NEEDLESS)
   constructor = getattr(constructors, f'memory_maze_{name}')
-  return rendering.InRenderingThread(
-      lambda: constructor(image_only_obs=True, seed=seed)
-  )
+  return constructor(image_only_obs=True, seed=seed)
 
 
 SUITE = suite.Suite(
@@ -58,4 +56,6 @@ SUITE = suite.Suite(
     make=make,
     packages=('memory_maze', 'dm_control', 'mujoco'),
     extra='memory-maze',
+    pythons=(10, 12),  # labmaze has none for 3.13.
+    renders=lambda: True,
 )

@@ -103,6 +103,29 @@ def make(
     return checks.CheckedEnvironment(environment, name)
 
 
+def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
+  """Returns whether MuJoCo renders a task's observations.
+
+  Such an environment needs a process of its own (`rendering.py`).
+
+  Args:
+    task: A name, an environment, or a function that makes one; only of named
+      tasks is anything known.
+    options: The suite's; None takes the defaults.
+
+  Raises:
+    UnknownTaskError: There is no such suite.
+    MissingSuiteError: The suite needs something that is not installed.
+    schema.ConfigError: The suite has no such option.
+  """
+  if not isinstance(task, str):
+    return False
+  suite, _ = check_name(task)
+  arguments = _arguments(suite, options)
+  SUITES[suite].require_packages()
+  return SUITES[suite].renders(*arguments)
+
+
 def name_of(task: Task) -> str:
   """Returns the name of a task, or of its class or function, for errors."""
   if isinstance(task, str):
@@ -135,11 +158,18 @@ def _make_named(
 ) -> dm_env.Environment:
   """Returns the environment of a suite's task."""
   suite, name = check_name(task)
-  options = options_lib.of_suite(suite, given)
-  arguments = () if options is None else (options,)
+  arguments = _arguments(suite, given)
   SUITES[suite].require_packages()
   with quiet.deprecations():
     return SUITES[suite].make(name, seed, *arguments)
+
+
+def _arguments(
+    suite: str, given: Optional[options_lib.Options]
+) -> tuple[suite_lib.Options, ...]:
+  """Returns the suite's options, as the last argument of its functions."""
+  options = options_lib.of_suite(suite, given)
+  return () if options is None else (options,)
 
 
 def _make_own(
