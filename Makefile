@@ -49,9 +49,10 @@ CLASSIC := import sys; sys.exit(sys.version_info >= (3, 12))
 # cpu,reverb,dev of the classic stack is current-cpu,dev of the other.
 comma := ,
 space := $(subst ,, )
-CURRENT_EXTRAS := $(subst $(space),$(comma),$(patsubst cpu,current-cpu, \
-  $(patsubst gpu,current-gpu,$(filter-out reverb,$(subst $(comma),$(space), \
-  $(EXTRAS))))))
+extras := $(subst $(comma),$(space),$(EXTRAS))
+extras := $(patsubst cpu,current-cpu,$(filter-out reverb,$(extras)))
+extras := $(patsubst gpu,current-gpu,$(extras))
+CURRENT_EXTRAS := $(subst $(space),$(comma),$(strip $(extras)))
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 UV := $(VENV)/bin/uv pip compile --quiet --universal --no-annotate --upgrade \
   --fork-strategy requires-python --custom-compile-command 'make constraints'

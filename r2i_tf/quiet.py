@@ -6,10 +6,15 @@ Silenced lines are of no use to the reader of a training log; errors are seen.
 from collections.abc import Iterator
 import contextlib
 import functools
+import importlib
 import logging
 import os
+import shutil
+import subprocess
 import sys
 import warnings
+
+_UNREAD_LEVEL = '^(I[0-9]{4} |WARNING: All log messages before absl::Init)'
 
 
 def program() -> None:
@@ -62,6 +67,52 @@ def log_message(logger: str, message: str) -> None:
   logging.getLogger(logger).addFilter(lambda record: record.msg != message)
 
 
+@contextlib.contextmanager
+def log_messages(logger: str, beginning: str) -> Iterator[None]:
+  """Has a logger leave out the messages of what is done inside.
+
+  Args:
+    logger: The logger's name.
+    beginning: The beginning of the messages, before their arguments are put in.
+  """
+
+  def heard(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(beginning)
+
+  logging.getLogger(logger).addFilter(heard)
+  try:
+    yield
+  finally:
+    logging.getLogger(logger).removeFilter(heard)
+
+
+def load_tensorflow() -> None:
+  """Imports TensorFlow, and leaves out what it says of no consequence.
+
+  From 2.20 on it logs while it loads, before it has read at which level it
+  should: that it knows no CUDA here, and that logging has not begun. The lines
+  are at the level of information; a warning or an error gets through, also
+  where it is the last that this process says.
+  """
+  grep = shutil.which('grep')
+  if grep is None or 'tensorflow' in sys.modules:
+    return
+  kept = os.dup(2)
+  # A process of its own, since what precedes an abort has to get through.
+  with subprocess.Popen(
+      [grep, '--line-buffered', '-Ev', _UNREAD_LEVEL],
+      stdin=subprocess.PIPE,
+      stdout=kept,
+  ) as through:
+    assert through.stdin is not None
+    try:
+      os.dup2(through.stdin.fileno(), 2)
+      importlib.import_module('tensorflow')
+    finally:
+      os.dup2(kept, 2)
+      os.close(kept)
+
+
 def first_compilation() -> None:
   """Has XLA compile something small, and nobody hear of it.
 
@@ -70,6 +121,7 @@ def first_compilation() -> None:
   addition is compiled first, with standard error closed; an error in a
   compilation that matters is seen.
   """
+  load_tensorflow()
   import tensorflow as tf
 
   kept = os.dup(2)

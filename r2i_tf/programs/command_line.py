@@ -21,9 +21,9 @@ _EXIT_CODE = 2
 def run(main: Callable[[Sequence[str]], None]) -> None:
   """Runs a program: flags, then `main`; a mistake of the user is a sentence.
 
-  TensorFlow is to be imported inside of `main`: after the flags, whose mistakes
-  are then answered at once, and after `quiet` and `runtime` have set what it
-  reads while it loads.
+  TensorFlow is to be imported inside of `main`, by `load_tensorflow`: after the
+  flags, whose mistakes are then answered at once, and after `quiet` and
+  `runtime` have set what it reads while it loads.
 
   Args:
     main: Gets the arguments that are no flags, the program's name first.
@@ -31,12 +31,17 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   quiet.program()
   runtime.set_environment()
   _show_in_help(main)
+  app.run(lambda argv: _guarded(main, argv), flags_parser=_guarded_parse)
 
-  def run_main(argv: Sequence[str]) -> None:
-    stack.require_tf_agents()
-    main(argv)
 
-  app.run(lambda argv: _guarded(run_main, argv), flags_parser=_guarded_parse)
+def load_tensorflow() -> None:
+  """Imports TensorFlow for a program, if it is installed with all it needs.
+
+  Raises:
+    stack.StackError: It is not; the sentence says what to install.
+  """
+  stack.require_tf_agents()
+  quiet.load_tensorflow()
 
 
 def parse(

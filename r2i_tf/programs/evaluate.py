@@ -32,6 +32,7 @@ def _evaluate(
     policy: str, episodes: int, seed: int, task: Optional[str]
 ) -> None:
   """Evaluates and prints."""
+  command_line.load_tensorflow()
   from r2i_tf.training import evaluation
 
   result = evaluation.evaluate(

@@ -40,6 +40,7 @@ def main() -> None:
 
 def _check(config: run_config.RunConfig, topology: str, workdir: str) -> None:
   """Compiles, and prints the report."""
+  command_line.load_tensorflow()
   from r2i_tf import tpu
 
   report = tpu.check(config, topology, workdir)

@@ -35,6 +35,7 @@ def main() -> None:
 
 def _train(config: run_config.RunConfig, workdir: str) -> None:
   """Trains, and prints the outcome."""
+  command_line.load_tensorflow()
   from r2i_tf.training import run
 
   print(closing.report(run.train(config, workdir)))

@@ -4,23 +4,30 @@
   policies/collect/  the one that explores
 
 Each is a TF-Agents policy SavedModel plus `task.json`, which has the name of
-the task, its options and its specs.
+the task, its options and its specs. It loads in TensorFlow alone, of either
+stack.
 """
 
 import os
 import pathlib
 import shutil
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.policies import policy_saver
+from tf_agents.policies import tf_policy
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import files
+from r2i_tf import quiet
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
 
+# What PolicySaver says of `_ActionsOnly`.
+_NO_DISTRIBUTION = 'WARNING: Could not serialize policy.distribution()'
 TASK_FILE = 'task.json'
 
 
@@ -54,12 +61,50 @@ def export(
   ):
     unfinished = directory / f'.{name}.{os.getpid()}'
     shutil.rmtree(unfinished, ignore_errors=True)
-    saver = policy_saver.PolicySaver(
-        policy, batch_size=None, train_step=agent.train_step_counter
-    )
+    with quiet.log_messages('absl', _NO_DISTRIBUTION):
+      saver = policy_saver.PolicySaver(
+          _ActionsOnly(policy),
+          batch_size=None,
+          train_step=agent.train_step_counter,
+      )
     saver.save(str(unfinished))
     files.write_json(unfinished / TASK_FILE, description)
     files.replace_directory(unfinished, directory / name)
+
+
+class _ActionsOnly(tf_policy.TFPolicy):
+  """A policy without `distribution`.
+
+  Its results are of TensorFlow Probability's types, and a SavedModel that has
+  them can be loaded only where TF-Agents has registered those.
+  """
+
+  def __init__(self, policy: tf_policy.TFPolicy) -> None:
+    super().__init__(
+        policy.time_step_spec,
+        policy.action_spec,
+        policy.policy_state_spec,
+        policy.info_spec,
+        clip=False,  # That policy does it.
+        name=policy.name,
+    )
+    self._policy = policy
+
+  def _variables(self) -> Any:
+    return self._policy.variables()
+
+  def _get_initial_state(self, batch_size: Optional[int]) -> Any:
+    return self._policy.get_initial_state(batch_size)
+
+  def _action(
+      self, time_step: ts.TimeStep, policy_state: Any, seed: Any = None
+  ) -> policy_step.PolicyStep:
+    return self._policy.action(time_step, policy_state, seed)
+
+  def _distribution(
+      self, time_step: ts.TimeStep, policy_state: Any
+  ) -> policy_step.PolicyStep:
+    raise NotImplementedError('an exported policy gives actions only.')
 
 
 def describe_specs(environment: py_environment.PyEnvironment) -> Any:

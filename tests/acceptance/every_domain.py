@@ -22,7 +22,6 @@ from absl import flags
 
 from r2i_tf import environments
 from r2i_tf import run_config
-from r2i_tf.environments.suites import registry as suites
 from r2i_tf.programs import command_line
 from r2i_tf.record import records
 
@@ -49,6 +48,20 @@ _SHORT = {
     'agent.world_model.sequence_model.s3m.layers': 1,
     'environment.atari.max_frames': 400,
 }
+
+
+# Acts once on zeros, in TensorFlow alone.
+_ACT = """
+import sys
+import tensorflow as tf
+action = tf.saved_model.load(sys.argv[1]).signatures['action']
+taken = action(**{
+    name: tf.zeros([size or 1 for size in spec.shape], spec.dtype)
+    for name, spec in action.structured_input_signature[1].items()
+})
+assert taken['action'].shape[0] == 1, taken
+assert not {'r2i_tf', 'tf_agents', 'tensorflow_probability'} & set(sys.modules)
+"""
 
 
 class Skipped(Exception):
@@ -102,7 +115,7 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
 
   config = run_config.RunConfig.preset(domain, 'debug')
   try:
-    suites.make(config.task, 0, config.environment).close()
+    environments.load(config.task, 0, config.environment).close()
   except environments.MissingSuiteError as error:
     raise Skipped(str(error)) from error
   start = time.monotonic()
@@ -126,6 +139,11 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
   assert last['environment_restarts'] == 0, last
   newest = checkpoints.checkpoints_in(workdir / 'checkpoints')[-1]
   assert int(newest.name) == last['environment_steps'] == 40, newest
+  greedy = workdir / 'policies' / 'greedy'
+  acted = subprocess.run(
+      [sys.executable, '-c', _ACT, greedy], capture_output=True, text=True
+  )
+  assert acted.returncode == 0, acted.stderr
   evaluation = workdir / 'policies' / 'greedy' / 'evaluation.json'
   assert evaluation.exists(), ended.stderr + ended.stdout
   result = json.loads(evaluation.read_text())

@@ -2,14 +2,15 @@
 
   python -m tests.acceptance.wheel
 
-Builds the wheel, installs it with the versions of constraints.txt into a new
-virtual environment, and there, in an empty directory and with nothing of this
-checkout on any path, lists the tasks, trains, and evaluates with the command
-that the training prints.
+Builds the wheel, installs it, as docs/install.md says for the stack that this
+Python has, into a new virtual environment, and there, in an empty directory and
+with nothing of this checkout on any path, lists the tasks, trains, and evaluates
+with the command that the training prints.
 """
 
 from collections.abc import Mapping
 import contextlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -21,7 +22,12 @@ import time
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SOURCES = ('r2i_tf', 'LICENSE', 'README.md', 'pyproject.toml', 'setup.py')
-_EXTRAS = 'cpu,bsuite'
+_CURRENT = importlib.metadata.version('keras').startswith('3.')
+_EXTRAS = 'current-cpu,bsuite' if _CURRENT else 'cpu,bsuite'
+_CONSTRAINTS = (
+    'constraints/current.txt' if _CURRENT else 'constraints/classic.txt'
+)
+_TF_AGENTS = 'tf-agents==0.19.0'
 # What is compiled is small; what is run, short.
 _SHORT = {
     'steps': 80,
@@ -83,9 +89,21 @@ def _build(folder: pathlib.Path) -> pathlib.Path:
 def _install(wheel: pathlib.Path, environment: pathlib.Path) -> None:
   _run([sys.executable, '-m', 'venv', environment], wheel.parent)
   pip = [environment / 'bin' / 'python', '-m', 'pip']
-  constraints = ['-c', _ROOT / 'constraints.txt']
+  constraints = ['-c', _ROOT / _CONSTRAINTS]
   _run([*pip, 'install', *constraints, f'{wheel}[{_EXTRAS}]'], wheel.parent)
-  _run([*pip, 'check'], wheel.parent)
+  if not _CURRENT:
+    _run([*pip, 'check'], wheel.parent)
+    return
+  # Without the second line of the installation a program names it.
+  train = environment / 'bin' / 'r2i-train'
+  command = [train, '--config=quickstart', '--workdir=run']
+  refusal = _run(command, wheel.parent, code=2).stderr
+  line = f'pip install --no-deps {_TF_AGENTS}'
+  assert f'run `{line}`' in refusal, refusal
+  _run([*pip, *line.split()[1:]], wheel.parent)
+  # Of what is missing or contradicts, all is of TF-Agents.
+  missing = _run([*pip, 'check'], wheel.parent, code=1).stdout.splitlines()
+  assert all(each.startswith('tf-agents ') for each in missing), missing
 
 
 def _use(environment: pathlib.Path, empty: pathlib.Path) -> None:

@@ -48,6 +48,17 @@ def test_an_export_acts_without_its_agent(exported, name):
   assert written['task'] == written['trained_on'] == 'countdown/5'
 
 
+def test_an_export_gives_actions_only(exported):
+  """No distributions, whose types TensorFlow alone does not know."""
+  policy = tf.saved_model.load(str(exported / 'greedy'))
+  environment = fakes.load('countdown/5', 0, _OPTIONS)
+  time_step = tf_py_environment.TFPyEnvironment(environment).reset()
+  state = policy.get_initial_state(batch_size=1)
+  assert policy.action(time_step, state).action.shape == [1]
+  with pytest.raises(tf.errors.InvalidArgumentError, match='actions only'):
+    policy.distribution(time_step, state)
+
+
 def test_a_task_the_policy_cannot_act_in_is_refused(exported):
   """Other observations are one sentence, not a shape error from inside."""
   with pytest.raises(errors.RunError) as caught:
