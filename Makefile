@@ -81,7 +81,8 @@ format: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py $(CONSTRAINTS)
 	@for stamp in $(VENV)/.installed-*; do \
 	  case "$$stamp,$(EXTRAS)" in *cpu*,gpu,* | *gpu*,cpu,*) \
-	    echo "$(VENV) was made with EXTRAS=$${stamp##*.installed-*-}, and" \
+	    made=$${stamp##*.installed-}; \
+	    echo "$(VENV) was made with EXTRAS=$${made#*-}, and" \
 	      'TensorFlow for CPUs and for GPUs must not be in one:' \
 	      'run `make clean` before EXTRAS=$(EXTRAS).' >&2; \
 	    exit 1; \
@@ -95,7 +96,8 @@ $(INSTALLED): pyproject.toml setup.py $(CONSTRAINTS)
 	esac
 	@rm -f $(VENV)/.installed-*
 	@python=; \
-	if ! $(VENV)/bin/python -c '$(SUITABLE)' >/dev/null 2>&1; then \
+	if ! { [ -e $(VENV)/.stack ] && \
+	    $(VENV)/bin/python -c '$(SUITABLE)' >/dev/null 2>&1; }; then \
 	  for candidate in $(CANDIDATES); do \
 	    if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then \
 	      python="$$candidate"; break; \
@@ -111,8 +113,6 @@ $(INSTALLED): pyproject.toml setup.py $(CONSTRAINTS)
 	  fi; \
 	  echo "Creating $(VENV) with $$python."; \
 	  "$$python" -m venv --clear $(VENV) || exit 1; \
-	fi
-	@if [ ! -e $(VENV)/.stack ]; then \
 	  stack='$(STACK)'; \
 	  if [ -z "$$stack" ]; then \
 	    stack=current; \

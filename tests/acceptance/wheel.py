@@ -2,10 +2,10 @@
 
   python -m tests.acceptance.wheel
 
-Builds the wheel, installs it, as docs/install.md says for the stack that this
-Python has, into a new virtual environment, and there, in an empty directory and
-with nothing of this checkout on any path, lists the tasks, trains, and evaluates
-with the command that the training prints.
+Builds the wheel, installs it into a new virtual environment, as docs/install.md
+says for the stack that this Python has, and there, in an empty directory and
+with nothing of this checkout on any path, lists the tasks, trains, and
+evaluates by the command that the training prints.
 """
 
 from collections.abc import Mapping
