@@ -2,8 +2,9 @@
 
 libtpu holds the compiler for TPUs, and JAX hands it a program for a topology
 that is only described, so no TPU is needed. JAX cannot be installed beside
-TensorFlow 2.15, which needs an older NumPy. This file is therefore run by the
-Python of an environment of its own and imports nothing of r2i_tf:
+TensorFlow 2.15, which needs an older NumPy, and libtpu is none of TensorFlow's
+business on a machine without a TPU. This file is therefore run by the Python of
+an environment of its own and imports nothing of r2i_tf:
 
   python -I tpu_compiler.py v5e:2x2 < step.hlo
 
