@@ -21,6 +21,8 @@ from r2i_tf import environments
 from r2i_tf import specs
 from r2i_tf.environments.pool import environment_pool as pool_lib
 from r2i_tf.environments.pool import process
+from r2i_tf.environments.pool import process_environment
+from r2i_tf.environments.suites import registry as suites
 from tests.environments import fakes
 
 FIRST, MID, LAST = (int(k) for k in (0, 1, 2))
@@ -337,3 +339,49 @@ def test_first_step_needs_no_reset(make):
   time_step = step(make(), RUN, RUN)
   np.testing.assert_array_equal(time_step.step_type, [FIRST, FIRST])
   assert isinstance(time_step, ts.TimeStep)
+
+
+def test_single_environment_in_a_process_is_the_same():
+  """Step types, rewards, discounts, dtypes and the end of an episode."""
+  apart = process_environment.ProcessEnvironment(fakes.Fragile, 7)
+  here = suites.make(fakes.Fragile, 7)
+  assert apart.observation_spec() == here.observation_spec()
+  assert apart.action_spec() == here.action_spec()
+  assert [step.observation[2] for step in (apart.reset(), here.reset())] == [
+      apart._process.pid,
+      os.getpid(),
+  ]
+  for _ in range(6):
+    ours, theirs = here.step(RUN), apart.step(RUN)
+    assert theirs[:3] == ours[:3]
+    assert theirs.observation.dtype == ours.observation.dtype
+    np.testing.assert_array_equal(theirs.observation[:2], ours.observation[:2])
+  apart.close()
+
+
+@pytest.mark.parametrize(
+    'action,error,words',
+    [
+        ('NAN', environments.FaultyEnvironmentError, 'the reward is nan'),
+        (
+            'KILL',
+            environments.CrashedEnvironmentError,
+            '^Fragile crashed: its process was killed by signal 9, Killed.$',
+        ),
+    ],
+)
+def test_single_environment_raises_what_its_process_does(action, error, words):
+  """There is no second life: the fault is its own, and the process is gone."""
+  apart = process_environment.ProcessEnvironment(fakes.Fragile, 7)
+  apart.reset()
+  with pytest.raises(error, match=words):
+    apart.step(getattr(fakes.Fragile, action))
+  assert ended(apart._process.pid)
+
+
+def test_single_environment_that_nobody_holds_ends_its_process():
+  """Forgotten without close, it leaves nothing behind."""
+  apart = process_environment.ProcessEnvironment(fakes.Fragile, 7)
+  pid = apart._process.pid
+  del apart
+  assert ended(pid)
