@@ -33,8 +33,7 @@ def test_tensorflow_loads_without_its_information_lines(tmp_path, end):
           **os.environ,
           'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path]),
       },
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
+      capture_output=True,
       text=True,
   )
   heard = [*_LINES[2:], *([] if end else ['after'])]
