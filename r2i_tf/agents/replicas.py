@@ -7,7 +7,30 @@ something must be called by all replicas, within `strategy.run`.
 from typing import Any
 
 import tensorflow as tf
-from tf_agents.agents import tf_agent
+
+
+def count() -> int:
+  """Returns how many replicas there are, on all hosts."""
+  return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def index() -> tf.Tensor:
+  """Returns which of the replicas this is, an int32 scalar."""
+  context = tf.distribute.get_replica_context()
+  if context is None:
+    return tf.constant(0)
+  return tf.cast(context.replica_id_in_sync_group, tf.int32)
+
+
+def compiled_by_strategy() -> bool:
+  """Returns whether `strategy.run` makes one program of all that is in it."""
+  strategy = tf.distribute.get_strategy()
+  return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
+def reports_alone() -> bool:
+  """Returns whether this replica has all numbers, and may write them down."""
+  return count() == 1 and not compiled_by_strategy()
 
 
 def gather(x: tf.Tensor) -> tf.Tensor:
@@ -16,50 +39,35 @@ def gather(x: tf.Tensor) -> tf.Tensor:
   Args:
     x: [N], of the same size on every replica.
   """
-  context = tf.distribute.get_replica_context()
-  if context.num_replicas_in_sync == 1:
+  if count() == 1:
     return x
+  context = tf.distribute.get_replica_context()
   if x.dtype == tf.bool:
     return tf.cast(context.all_gather(tf.cast(x, tf.int32), axis=0), tf.bool)
   return context.all_gather(x, axis=0)
 
 
-def mean(tensors: Any) -> Any:
-  """Returns the mean of each tensor over all replicas.
+def add(tensors: Any) -> Any:
+  """Returns the sum of each tensor over all replicas.
 
   Args:
     tensors: A nest.
   """
-  context = tf.distribute.get_replica_context()
-  if context.num_replicas_in_sync == 1:
+  if count() == 1:
     return tensors
+  context = tf.distribute.get_replica_context()
   flat = context.all_reduce(
-      tf.distribute.ReduceOp.MEAN, tf.nest.flatten(tensors)
+      tf.distribute.ReduceOp.SUM, tf.nest.flatten(tensors)
   )
   return tf.nest.pack_sequence_as(tensors, flat)
 
 
-def share(info: tf_agent.LossInfo) -> tf_agent.LossInfo:
-  """Divides by the number of replicas: a `Learner` adds their shares.
+def share(numbers: Any) -> Any:
+  """Returns this replica's share of what all have alike: their sum is that.
 
   Args:
-    info: The loss and the scalars of this replica.
+    numbers: A nest.
   """
-  replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  if replicas == 1:
-    return info
-  return tf.nest.map_structure(lambda x: x / replicas, info)
-
-
-def own_seed(seed: tf.Tensor) -> tf.Tensor:
-  """Returns a stateless seed of this replica alone.
-
-  Args:
-    seed: int32 [2], the same on every replica.
-  """
-  context = tf.distribute.get_replica_context()
-  if context is None or context.num_replicas_in_sync == 1:
-    return seed
-  return tf.random.experimental.stateless_fold_in(
-      seed, tf.cast(context.replica_id_in_sync_group, tf.int32)
-  )
+  if count() == 1:
+    return numbers
+  return tf.nest.map_structure(lambda x: x / count(), numbers)

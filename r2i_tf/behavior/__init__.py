@@ -1,6 +1,7 @@
 """Actor and critic, which learn from imagined trajectories."""
 
 from r2i_tf.behavior.actor_critic import ActorCritic
+from r2i_tf.behavior.actor_critic import Critique
 from r2i_tf.behavior.actor_critic import Outcome
 
-__all__ = ['ActorCritic', 'Outcome']
+__all__ = ['ActorCritic', 'Critique', 'Outcome']

@@ -14,6 +14,7 @@ from tf_agents.distributions import shifted_categorical
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
+from r2i_tf import draws
 from r2i_tf import networks
 
 _UNIMIX = 0.01
@@ -48,6 +49,15 @@ class ActionCodec(abc.ABC):
 
     Args:
       parameters: float32 [..., parameters].
+    """
+
+  @abc.abstractmethod
+  def draw(self, distribution: tfd.Independent, seed: draws.Seed) -> tf.Tensor:
+    """Returns a sample with numbers that belong to its place in a batch.
+
+    Args:
+      distribution: Of the method `distribution`.
+      seed: Of the draw.
     """
 
   @abc.abstractmethod
@@ -108,6 +118,12 @@ class DiscreteActions(ActionCodec):
   def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns one-hot variables, event [dimensions, classes]."""
     return distributions.one_hot_groups(self._logits(parameters), unimix=0.0)
+
+  def draw(self, distribution: tfd.Independent, seed: draws.Seed) -> tf.Tensor:
+    """Returns one-hot variables [..., dimensions, classes]."""
+    groups = distribution.distribution
+    shape = tf.concat([tf.shape(groups.logits)[:-1], [1]], 0)
+    return groups.sample_at(draws.uniform(shape, seed))
 
   def environment_distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns integers within the bounds, event as the spec's shape."""
@@ -175,6 +191,12 @@ class ContinuousActions(ActionCodec):
     mean, stddev = tf.split(parameters, 2, -1)
     stddev = _MIN_STDDEV + (_MAX_STDDEV - _MIN_STDDEV) * tf.sigmoid(stddev + 2)
     return tfd.Independent(tfd.Normal(tf.tanh(mean), stddev), 1)
+
+  def draw(self, distribution: tfd.Independent, seed: draws.Seed) -> tf.Tensor:
+    """Returns numbers [..., A], with a gradient to mean and deviation."""
+    numbers = distribution.distribution
+    noise = draws.normal(tf.shape(numbers.loc), seed)
+    return numbers.loc + numbers.scale * noise
 
   def environment_distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns the same normal in the environment's units.

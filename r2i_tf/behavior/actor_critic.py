@@ -6,14 +6,14 @@ actions are discrete and by backpropagation through the model where they are
 continuous.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
+from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.behavior import returns as returns_lib
@@ -39,12 +39,27 @@ class Outcome(NamedTuple):
   is_valid: tf.Tensor
 
 
-class Losses(NamedTuple):
-  """Two losses for two optimisers, the new percentiles, and scalars."""
+class Critique(NamedTuple):
+  """What the critic makes of imagined trajectories.
 
-  actor: tf.Tensor
-  critic: tf.Tensor
-  percentiles: tf.Tensor
+  All means are over the valid starts of the whole batch and all steps; of a
+  part of it, they are this part's share.
+
+  Attributes:
+    loss: The critic's loss, a scalar.
+    ascent: The mean advantage, by the weights, not normalised; a scalar. Where
+      actions are continuous its gradient passes through them to the actor.
+    advantage: float32 [H, N], R_t - v(s_t), without gradient.
+    weights: float32 [H, N], how much each step counts.
+    returns: float32 [H, N], R_t, without gradient.
+    metrics: Scalars to report.
+  """
+
+  loss: tf.Tensor
+  ascent: tf.Tensor
+  advantage: tf.Tensor
+  weights: tf.Tensor
+  returns: tf.Tensor
   metrics: dict[str, tf.Tensor]
 
 
@@ -107,27 +122,29 @@ class ActorCritic(tf.Module):
     """Returns the policy over the model's own actions."""
     return self.actions.distribution(self.actor(features))
 
-  def act(self, features: tf.Tensor, seed: Any) -> tf.Tensor:
-    """Returns an encoded action [..., A]; gradient only where it is useful."""
-    action = self.actions.flatten(self.policy(features).sample(seed=seed))
+  def act(self, features: tf.Tensor, seed: draws.Seed) -> tf.Tensor:
+    """Returns an encoded action [..., A]; gradient only where it is useful.
+
+    Args:
+      features: float32 [..., F].
+      seed: Of the draw.
+    """
+    action = self.actions.flatten(
+        self.actions.draw(self.policy(features), seed)
+    )
     return action if self.actions.differentiable else tf.stop_gradient(action)
 
   def value(self, features: tf.Tensor) -> tfd.Distribution:
     """Returns the critic's distribution over returns."""
     return distributions.SymlogTwoHot(self._critic(features))
 
-  def losses(
-      self, outcome: Outcome, gather: Callable[[tf.Tensor], tf.Tensor]
-  ) -> Losses:
-    """The actor's and the critic's loss.
+  def criticize(self, outcome: Outcome, starts: tf.Tensor) -> Critique:
+    """The critic's loss, and the advantages that the actor learns from.
 
     Args:
       outcome: Imagined trajectories. Its gradients to the actor's variables,
-        through the actions, are used where actions are continuous.
-      gather: Collects a vector from all replicas into one.
-
-    Returns:
-      The losses, the new percentiles, and scalars to report.
+        through the actions, are kept where actions are continuous.
+      starts: How many valid starts the whole batch has, a float32 scalar.
     """
     config = self._config
     fixed_features = tf.stop_gradient(outcome.features)
@@ -149,46 +166,78 @@ class ActorCritic(tf.Module):
         returns_lib.trajectory_weights(outcome.continuation, config.discount)
     )
     weights = weights[:-1] * valid
-    percentiles = self.normalizer.updated(
-        tf.stop_gradient(returns),
-        tf.broadcast_to(outcome.is_valid, tf.shape(returns)),
-        gather,
+    advantage = returns - value
+    target = tf.stop_gradient(returns)
+    slow = distributions.SymlogTwoHot(self._slow_critic(fixed_features))
+    surprise = -critic.log_prob(target) - critic.log_prob(
+        tf.stop_gradient(slow.mean())
     )
-    offset, scale = self.normalizer.scale(percentiles)
-    normalized = (returns - offset) / scale
-    advantage = normalized - (value - offset) / scale
-    policy = self.policy(fixed_features)
+
+    def mean(x: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+      return self._mean(x, weights, starts)
+
+    loss = mean(surprise, weights)
+    metrics = {
+        'critic/loss': loss,
+        'critic/value': mean(value, valid),
+        'critic/error': mean(tf.abs(advantage), valid),
+        'returns/mean': mean(returns, valid),
+    }
+    return Critique(
+        loss=loss,
+        ascent=mean(advantage, weights),
+        advantage=tf.stop_gradient(advantage),
+        weights=weights,
+        returns=target,
+        metrics=metrics,
+    )
+
+  def actor_loss(
+      self,
+      outcome: Outcome,
+      critique: Critique,
+      scale: tf.Tensor,
+      starts: tf.Tensor,
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The actor's loss: minus the normalised returns, minus the entropy.
+
+    Where actions are continuous its gradient is that of the entropy alone;
+    the other part, -grad(ascent) / scale, is had with the critique, through the
+    actions.
+
+    Args:
+      outcome: Imagined trajectories.
+      critique: Of them.
+      scale: What the advantage is divided by, a scalar.
+      starts: How many valid starts the whole batch has, a float32 scalar.
+
+    Returns:
+      The loss, of a part of a batch its share, and scalars to report.
+    """
+    policy = self.policy(tf.stop_gradient(outcome.features))
     entropy = policy.entropy()
+    advantage = critique.advantage / scale
     if self.actions.differentiable:
       objective = advantage
     else:
       taken = self.actions.unflatten(outcome.action)
-      objective = policy.log_prob(taken) * tf.stop_gradient(advantage)
-    count = tf.maximum(tf.reduce_sum(valid), 1.0) * config.horizon
-    actor_loss = -tf.reduce_sum(
-        weights * (objective + config.entropy_scale * entropy)
-    )
-    target = tf.stop_gradient(returns)
-    slow = distributions.SymlogTwoHot(self._slow_critic(fixed_features))
-    regularizer = -critic.log_prob(tf.stop_gradient(slow.mean()))
-    critic_loss = tf.reduce_sum(
-        weights * (regularizer - critic.log_prob(target))
-    )
-
-    def mean(x: tf.Tensor) -> tf.Tensor:
-      return tf.reduce_sum(x * valid) / count
-
+      objective = policy.log_prob(taken) * advantage
+    objective += self._config.entropy_scale * entropy
+    loss = -self._mean(objective, critique.weights, starts)
+    valid = tf.cast(outcome.is_valid, tf.float32)
     metrics = {
-        'actor/loss': actor_loss / count,
-        'actor/entropy': mean(entropy),
-        'actor/advantage': mean(advantage),
-        'critic/loss': critic_loss / count,
-        'critic/value': mean(value),
-        'critic/error': mean(tf.abs(returns - value)),
-        'returns/mean': mean(returns),
-        'returns/scale': scale,
+        'actor/loss': loss,
+        'actor/entropy': self._mean(entropy, valid, starts),
+        'actor/advantage': self._mean(advantage, valid, starts),
     }
-    return Losses(actor_loss / count, critic_loss / count, percentiles, metrics)
+    return loss, metrics
+
+  def _mean(
+      self, x: tf.Tensor, weights: tf.Tensor, starts: tf.Tensor
+  ) -> tf.Tensor:
+    """Returns the weighted sum of [H, N] over how many steps there are."""
+    steps = tf.maximum(starts, 1.0) * self._config.horizon
+    return tf.reduce_sum(x * weights) / steps
 
   def update_slow_critic(self, condition: tf.Tensor) -> None:
     """Moves the slow copy towards the critic where `condition` holds."""

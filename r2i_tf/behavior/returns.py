@@ -4,10 +4,11 @@ Time-major pure functions after DreamerV3 (arXiv 2301.04104, equations 5 to 8),
 and the moving percentiles that scale the returns.
 """
 
-from collections.abc import Callable
 from collections.abc import Sequence
 
 import tensorflow as tf
+
+_MOST_RETURNS = 2**18
 
 
 def lambda_returns(
@@ -99,6 +100,36 @@ def masked_percentiles(
   return tf.where(count > 0, result, tf.zeros_like(result))
 
 
+def thinned(
+    returns: tf.Tensor, is_valid: tf.Tensor, each: int, parts: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns as many of a batch's returns as percentiles need, about 2^18.
+
+  Every replica sorts those of all. Where a batch has more, it is every k-th
+  start of each sequence that gives its returns, with the smallest k that is
+  enough; which starts these are does not depend on how the batch is split.
+
+  Args:
+    returns: float32 [H, N], of this part of the batch.
+    is_valid: bool [N], which starts count.
+    each: Starts of a sequence, which lie one after the other.
+    parts: How many parts of this size the batch has.
+
+  Returns:
+    float32 [M], and bool [M], which of them count.
+  """
+  (returns,) = _time_major(returns=returns)
+  horizon, starts = returns.shape
+  if starts is None:
+    starts = tf.shape(returns)[1]
+  step = (horizon * starts * parts - 1) // _MOST_RETURNS + 1
+
+  def flat(x: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tf.reshape(x, [horizon, -1, each])[..., ::step], [-1])
+
+  return flat(returns), flat(tf.broadcast_to(is_valid, tf.shape(returns)))
+
+
 class ReturnNormalizer(tf.Module):
   """Moving 5th and 95th percentile of the returns.
 
@@ -111,24 +142,15 @@ class ReturnNormalizer(tf.Module):
     super().__init__(name='return_normalizer')
     self._decay = decay
     self._percentiles = tf.Variable(
-        tf.zeros([2]),
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        name='percentiles',
+        tf.zeros([2]), trainable=False, name='percentiles'
     )
 
-  def updated(
-      self,
-      returns: tf.Tensor,
-      mask: tf.Tensor,
-      gather: Callable[[tf.Tensor], tf.Tensor],
-  ) -> tf.Tensor:
+  def updated(self, returns: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Returns the percentiles after a batch of returns, without keeping them.
 
     Args:
       returns: float32, any shape.
       mask: bool, the same shape; which returns count.
-      gather: Collects a vector from all replicas into one.
 
     Returns:
       float32 [2], for `scale` and `assign`.
@@ -136,9 +158,6 @@ class ReturnNormalizer(tf.Module):
     Raises:
       ValueError: `mask` is not of the shape of `returns`, or not bool.
     """
-    returns, mask = _masked(returns, mask)
-    returns = gather(tf.reshape(returns, [-1]))
-    mask = gather(tf.reshape(mask, [-1]))
     batch = masked_percentiles(returns, mask, [5.0, 95.0])
     return self._decay * self._percentiles + (1 - self._decay) * batch
 

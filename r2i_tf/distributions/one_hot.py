@@ -100,23 +100,34 @@ class UnimixOneHotCategorical(tfd.OneHotCategorical):
     """The share of the uniform distribution."""
     return self._unimix
 
-  def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
-    # By the inverse of the cumulative distribution: one uniform number a
-    # variable instead of one a class, and no logarithms.
+  def sample_at(self, threshold: tf.Tensor) -> tf.Tensor:
+    """Returns the sample that belongs to a uniform random number.
+
+    By the inverse of the cumulative distribution: one number a variable instead
+    of one a class, and no logarithms.
+
+    Args:
+      threshold: [..., *batch_shape, 1], of the distribution's dtype, in [0, 1).
+
+    Returns:
+      [..., *batch_shape, K], one-hot, straight-through.
+    """
     probabilities = self.probs_parameter()
     classes = probabilities.shape[-1]
     below = tf.linalg.matmul(
         tf.stop_gradient(probabilities),
         tf.constant(np.triu(np.ones((classes, classes)), 1), self.dtype),
     )
-    shape = tf.concat([[n], tf.shape(probabilities)[:-1], [1]], 0)
-    threshold = samplers.uniform(shape, dtype=self.dtype, seed=seed)
     # The last class whose lower edge is at most the threshold. One without
     # probability is none, though rounding may leave its edge below 1.
     reached = (below <= threshold) & (probabilities > 0)
     index = tf.reduce_max(tf.where(reached, tf.range(classes), 0), -1)
     hard = tf.one_hot(index, classes, dtype=self.dtype)
     return hard + (probabilities - tf.stop_gradient(probabilities))
+
+  def _sample_n(self, n: tf.Tensor, seed: Any = None) -> tf.Tensor:
+    shape = tf.concat([[n], tf.shape(self.probs_parameter())[:-1], [1]], 0)
+    return self.sample_at(samplers.uniform(shape, dtype=self.dtype, seed=seed))
 
 
 def one_hot_groups(logits: tf.Tensor, unimix: float) -> tfd.Independent:

@@ -59,18 +59,25 @@ class PredictionHead(tf.Module):
 
   def loss(
       self, features: tf.Tensor, experience: structures.Experience
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns -ln p(target_t | features_t), and where it counts.
+  ) -> tf.Tensor:
+    """Returns -ln p(target_t | features_t), float32 [B, T].
 
     Args:
       features: float32 [B, T, F].
       experience: [B, T].
+    """
+    return -self(features).log_prob(self._target(experience))
+
+  def mask(self, experience: structures.Experience) -> tf.Tensor:
+    """Returns where the target is known, so that the loss counts.
+
+    Args:
+      experience: [B, T].
 
     Returns:
-      float32 [B, T] and bool [B, T].
+      bool [B, T].
     """
-    target = self._target(experience)
-    return -self(features).log_prob(target), self._mask(experience)
+    return self._mask(experience)
 
 
 def create(

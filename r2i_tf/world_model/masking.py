@@ -7,20 +7,33 @@ import tensorflow as tf
 from r2i_tf.world_model import structures
 
 
+def count(mask: tf.Tensor) -> tf.Tensor:
+  """Returns how often `mask` holds, as a float32 scalar.
+
+  Args:
+    mask: bool, any shape.
+  """
+  return tf.reduce_sum(tf.cast(mask, tf.float32))
+
+
 def masked_mean(
-    x: tf.Tensor, mask: tf.Tensor, weights: Optional[tf.Tensor] = None
+    x: tf.Tensor,
+    mask: tf.Tensor,
+    total: tf.Tensor,
+    weights: Optional[tf.Tensor] = None,
 ) -> tf.Tensor:
-  """Returns the mean of `x` where `mask` holds, each term times its weight.
+  """Returns the sum of `x` where `mask` holds, over how many there are in all.
 
   Args:
     x: float32 [B, T]. Masked terms may be anything, infinities included.
     mask: bool [B, T].
-    weights: float32, broadcast to [B, T]; None for 1.
+    total: How many terms the mean is over, float32 scalar: `count` of the mask,
+      or of those of all parts of a batch. 0 counts as 1.
+    weights: float32, broadcast to [B, T], on each term; None for 1.
   """
-  counted = tf.cast(mask, tf.float32)
-  weighted = counted if weights is None else counted * weights
   x = tf.where(mask, x, tf.zeros_like(x))
-  return tf.reduce_sum(x * weighted) / tf.maximum(tf.reduce_sum(counted), 1.0)
+  x = x if weights is None else x * weights
+  return tf.reduce_sum(x) / tf.maximum(total, 1.0)
 
 
 def blanked(experience: structures.Experience) -> structures.Experience:

@@ -12,6 +12,7 @@ state of the sequence model (arXiv 2403.04253, section 3):
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
@@ -19,6 +20,7 @@ from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
+from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.world_model import features as features_lib
 from r2i_tf.world_model import heads
@@ -180,8 +182,13 @@ class WorldModel(tf.Module):
     grouped = networks.with_batch_of(logits, 1, logits, shape)
     return distributions.one_hot_groups(grouped, latent.unimix)
 
-  def _sample(self, distribution: tfd.Distribution, seed: Any) -> tf.Tensor:
-    sample = distribution.sample(seed=seed)
+  def _sample(self, distribution: tfd.Independent, seed: Any) -> tf.Tensor:
+    groups = distribution.distribution
+    if isinstance(seed, draws.Seed):
+      shape = tf.concat([tf.shape(groups.logits)[:-1], [1]], 0)
+      sample = groups.sample_at(draws.uniform(shape, seed))
+    else:
+      sample = groups.sample(seed=seed)
     return networks.with_batch_of(sample, 2, sample, [self._latent_size])
 
   # One step -----------------------------------------------------------------
@@ -212,7 +219,7 @@ class WorldModel(tf.Module):
       action: float32 [B, A], a_(t-1), encoded; ignored where `is_first`.
       observation: o_t, leaves [B, ...].
       is_first: bool [B].
-      seed: A stateless seed, int32 [2], or None.
+      seed: Of the draw of the latent: one of `draws`, or as TFP takes them.
 
     Returns:
       s_t, with the latent drawn from the posterior, and its carry.
@@ -235,7 +242,7 @@ class WorldModel(tf.Module):
     Args:
       carry: From step t - 1, batch [N].
       action: float32 [N, A], a_(t-1), encoded.
-      seed: A stateless seed, int32 [2], or None.
+      seed: As for `observe_step`.
       prepared: The result of the sequence model's `prepare`, in a loop of
         steps; else None.
 
@@ -263,7 +270,7 @@ class WorldModel(tf.Module):
 
     Args:
       experience: [B, T].
-      seed: A stateless seed, int32 [2].
+      seed: Of the draws of the latents, as for `observe_step`.
     """
     posterior = self.posterior(experience.observation)
     latent = self._sample(posterior, seed)
@@ -278,11 +285,22 @@ class WorldModel(tf.Module):
     state = self._state(output, carry)
     return Observed(state, carry, posterior, self.prior(output))
 
+  def counts(self, experience: structures.Experience) -> dict[str, tf.Tensor]:
+    """Returns how many steps each mean of `loss` is over, float32 scalars.
+
+    Args:
+      experience: [B, T].
+    """
+    masks = {'steps': experience.is_valid}
+    masks.update((name, h.mask(experience)) for name, h in self._heads.items())
+    return {name: masking.count(mask) for name, mask in masks.items()}
+
   def loss(
       self,
       experience: structures.Experience,
       seed: Any,
       weights: Optional[tf.Tensor] = None,
+      counts: Optional[Mapping[str, tf.Tensor]] = None,
   ) -> tuple[tf.Tensor, Observed, dict[str, tf.Tensor]]:
     """The world model's loss (arXiv 2403.04253, section 3).
 
@@ -291,14 +309,19 @@ class WorldModel(tf.Module):
 
     Args:
       experience: [B, T].
-      seed: A stateless seed, int32 [2].
+      seed: Of the draws of the latents, as for `observe_step`.
       weights: None, or float32, scalar or [B], on each sequence's loss.
+      counts: Those of the whole batch, if this is a part of it: the sums over
+        the parts, of loss and scalars, are then the means over the batch. None
+        takes this for the whole batch.
 
     Returns:
       The scalar loss, the model's view of the sequences, and scalars to report.
     """
     config = self._config
     experience = masking.blanked(experience)
+    if counts is None:
+      counts = self.counts(experience)
     observed = self.observe(experience, seed)
     posterior, prior = observed.posterior, observed.prior
     features = self.features.of(observed.state)
@@ -308,74 +331,78 @@ class WorldModel(tf.Module):
     representation = tfd.kl_divergence(posterior, fixed_prior)
     valid = experience.is_valid
     reconstruction = -self._decoder.log_prob(features, experience.observation)
-    # (loss [B, T], where it counts, its scale)
+    steps = (valid, counts['steps'])
+    # (loss [B, T], where it counts, how many do, its scale)
     losses = {
-        'reconstruction': (reconstruction, valid, 1.0),
+        'reconstruction': (reconstruction, *steps, 1.0),
         **{
-            name: (*head.loss(features, experience), head.scale)
+            name: (
+                head.loss(features, experience),
+                head.mask(experience),
+                counts[name],
+                head.scale,
+            )
             for name, head in self._heads.items()
         },
         'dynamics': (
             tf.maximum(dynamics, config.free_nats),
-            valid,
+            *steps,
             config.dynamics_scale,
         ),
         'representation': (
             tf.maximum(representation, config.free_nats),
-            valid,
+            *steps,
             config.representation_scale,
         ),
     }
     if weights is not None:
       weights = tf.reshape(tf.cast(weights, tf.float32), [-1, 1])
     total, metrics = 0.0, {}
-    for name, (loss, mask, scale) in losses.items():
-      mean = masking.masked_mean(loss, mask, weights)
+    for name, (loss, mask, count, scale) in losses.items():
+      mean = masking.masked_mean(loss, mask, count, weights)
       metrics[f'world_model/{name}_loss'] = mean
       total += scale * mean
     metrics['world_model/loss'] = total
-    metrics['world_model/kl'] = masking.masked_mean(dynamics, valid)
-    metrics['world_model/prior_entropy'] = masking.masked_mean(
-        prior.entropy(), valid
-    )
-    metrics['world_model/posterior_entropy'] = masking.masked_mean(
-        posterior.entropy(), valid
-    )
+    for name, values in {
+        'kl': dynamics,
+        'prior_entropy': prior.entropy(),
+        'posterior_entropy': posterior.entropy(),
+    }.items():
+      metrics[f'world_model/{name}'] = masking.masked_mean(values, *steps)
     return total, observed, metrics
 
   def imagine(
       self,
       output: tf.Tensor,
       carry: structures.Carry,
-      policy: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+      policy: Callable[[tf.Tensor, draws.Seed], tf.Tensor],
       policy_features: features_lib.Features,
       horizon: int,
-      seed: tf.Tensor,
+      seed: draws.Seed,
   ) -> structures.Imagined:
     """Rolls the model forward under a policy, as one compiled loop.
 
     Args:
       output: float32 [N, D], h of the start s_0.
       carry: From s_0, batch [N].
-      policy: (features, stateless seed) -> encoded action: float32 [N, F] and
-        int32 [2] to float32 [N, A].
+      policy: (features, seed) -> encoded action: float32 [N, F] to float32 [N,
+        A].
       policy_features: The part of a state that the policy sees.
       horizon: H, the number of steps.
-      seed: A stateless seed, int32 [2].
+      seed: Of all draws.
 
     Returns:
       The features and actions of the policy, and the outcomes that the model
       expects.
     """
     prepared = self._sequence_model.prepare()
-    fold_in = tf.random.experimental.stateless_fold_in
     # The largest array of a train step: written once, for all networks,
     # each of them a slice of it.
     seen = policy_features.joined(self.features)
     start = self._state(output, carry)
 
     def act(t: tf.Tensor, state: structures.State) -> tf.Tensor:
-      return policy(policy_features.of(state), fold_in(seed, 2 * t))
+      return policy(policy_features.of(state), draws.fold_in(seed, 2 * t))
 
     arrays = tf.nest.map_structure(
         lambda x: tf.TensorArray(x.dtype, size=horizon, element_shape=x.shape),
@@ -392,7 +419,7 @@ class WorldModel(tf.Module):
           lambda x, array: array.write(t, x), (seen.of(state), action), arrays
       )
       state, carry = self.imagine_step(
-          carry, action, fold_in(seed, 2 * t + 1), prepared
+          carry, action, draws.fold_in(seed, 2 * t + 1), prepared
       )
       return t + 1, state.output, carry, arrays
 

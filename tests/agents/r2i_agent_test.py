@@ -11,12 +11,10 @@ from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import R2IAgent
 from r2i_tf import config as agent_config
-from r2i_tf.agents import experience as experience_lib
+from r2i_tf import draws
 from r2i_tf.specs import UnsupportedSpecError
-from r2i_tf.world_model import Carry
 from tests.agents import small
 
-_BOX = tensor_spec.BoundedTensorSpec([2], tf.float32, [0.0, -3.0], [1.0, 3.0])
 _MULTI = tensor_spec.BoundedTensorSpec([2], tf.int32, [0, -1], [1, 2])
 _NESTED = {
     'camera': tf.TensorSpec([8, 8, 3], tf.uint8),
@@ -38,7 +36,7 @@ def _agent(run):
 
 def _all_variables(agent):
   """Variables of the networks, normaliser and optimisers, by their order."""
-  optimizers = agent._optimizers.values()
+  optimizers = agent._train_step.updates.optimizers.values()
   return (
       small.values(agent.world_model)
       + small.values(agent.behavior)
@@ -125,15 +123,17 @@ def test_bad_batch_is_refused(agent):
 def test_compiles_once(agent):
   """Batches of one shape share one compilation."""
   _train(agent, 1)
-  count = agent._compiled_step.experimental_get_tracing_count()
+  program = agent._train_step.program
+  count = program.experimental_get_tracing_count()
   _train(agent, 3)
-  assert agent._compiled_step.experimental_get_tracing_count() == count == 1
+  assert program.experimental_get_tracing_count() == count == 1
 
 
 def test_is_one_xla_program(agent):
   """The whole step is one program, which never asks the host for anything."""
   arguments = (small.trajectories(), None, tf.constant(0))
-  concrete = agent._compiled_step.get_concrete_function(*arguments)
+  function = agent._train_step.program
+  concrete = function.get_concrete_function(*arguments)
   assert concrete.function_def.attr['_XlaMustCompile'].b
   names = {
       node.op
@@ -145,7 +145,7 @@ def test_is_one_xla_program(agent):
   }
   assert not {n for n in names if 'PyFunc' in n or 'Summary' in n}
   assert not names & {'HostSend', 'Assert', 'PrintV2', 'ReadFile'}
-  program = agent._compiled_step.experimental_get_compiler_ir(*arguments)('hlo')
+  program = function.experimental_get_compiler_ir(*arguments)('hlo')
   assert program.startswith('HloModule')
   for operation in ('outfeed(', 'infeed(', 'send(', 'recv('):
     assert operation not in program
@@ -221,7 +221,7 @@ def test_loss_changes_nothing(agent):
         ),
         (
             small.VECTOR,
-            _BOX,
+            small.BOX,
             {
                 'kind': agent_config.SequenceModelKind.GRU,
                 'policy_input': agent_config.PolicyInput.HIDDEN,
@@ -285,31 +285,20 @@ def _check_policy(agent, observation_spec, action_spec):
 
 
 def test_starts_per_sequence(agent):
-  """As many imagination starts as asked for, each a state of its sequence."""
+  """As many imagination starts as asked for, each a step of its sequence."""
   few = small.agent(starts_per_sequence=3)
-  batch = small.trajectories(length=8)
-  experience = experience_lib.from_trajectory(
-      batch, agent.behavior.actions.encode
-  )
-  index = tf.reshape(tf.range(16.0), [2, 8, 1])
-  carry = Carry(index, index)
+  places, flags = tf.reshape(tf.range(16.0), [2, 8, 1]), np.arange(16) % 3 > 0
+  steps = (places, tf.constant(flags.reshape(2, 8)))
   seen = set()
   for seed in range(20):
-    output, start, terminal, is_valid = few._starts(
-        experience, index, carry, tf.constant([seed, 0])
-    )
-    places = output.numpy().astype(int).reshape(-1)
-    np.testing.assert_array_equal(start.memory, output)
-    assert len(set(places)) == 6
-    np.testing.assert_array_equal(places // 8, [0, 0, 0, 1, 1, 1])
-    for flag, flags in (
-        (terminal, experience.terminal),
-        (is_valid, experience.is_valid),
-    ):
-      np.testing.assert_array_equal(flag, flags.numpy().reshape(-1)[places])
-    seen.update(places)
+    picked, kept = few._train_step._starts(steps, draws.Seed([seed, 0]))
+    picked = picked.numpy().astype(int).reshape(-1)
+    assert len(set(picked)) == 6
+    np.testing.assert_array_equal(picked // 8, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(kept, flags[picked])
+    seen.update(picked)
   assert len(seen) == 16  # No place is left out for good.
-  every, _, _, _ = agent._starts(experience, index, carry, tf.constant([0, 0]))
+  every, _ = agent._train_step._starts(steps, draws.Seed([0, 0]))
   np.testing.assert_array_equal(every[:, 0], np.arange(16))
 
 

@@ -11,6 +11,9 @@ from r2i_tf.agents import R2IAgent
 from tests.world_model import small
 
 DISCRETE = tensor_spec.BoundedTensorSpec([], tf.int32, 0, 2, 'action')
+BOX = tensor_spec.BoundedTensorSpec(
+    [2], tf.float32, [0.0, -3.0], [1.0, 3.0], 'action'
+)
 VECTOR = tf.TensorSpec([3], tf.float32, 'observation')
 
 _MLP = agent_config.MLPConfig(1, 8)

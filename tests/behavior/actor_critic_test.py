@@ -7,10 +7,12 @@ from tf_agents.specs import tensor_spec
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
+from r2i_tf import draws
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.behavior import returns as returns_lib
+from tests.behavior import whole
 
 _DISCRETE = tensor_spec.BoundedTensorSpec([], tf.int32, 0, 2)
 _CONTINUOUS = tensor_spec.BoundedTensorSpec([2], tf.float32, -1.0, 1.0)
@@ -25,6 +27,7 @@ _CONFIG = agent_config.BehaviorConfig(
     return_decay=0.5,
 )
 _FEATURES = 6
+_SEED = draws.Seed([1, 2])
 
 
 def _actor_critic(spec):
@@ -49,7 +52,7 @@ def _outcome(behavior, reward_scale=1.0, starts=5):
   return Outcome(
       features=features,
       last_features=numbers(starts, _FEATURES),
-      action=behavior.act(features, [1, 2]),
+      action=behavior.act(features, _SEED),
       reward=reward_scale * numbers(3, starts),
       continuation=tf.constant(continuation),
       is_valid=tf.ones([starts], tf.bool),
@@ -76,7 +79,7 @@ def _replace_start(outcome, index, value):
 def _losses_and_gradients(behavior, outcome):
   variables = (behavior.actor_variables, behavior.critic_variables)
   with tf.GradientTape(persistent=True) as tape:
-    losses = behavior.losses(outcome, lambda x: x)
+    losses = whole.losses(behavior, outcome)
   return (
       losses.actor,
       losses.critic,
@@ -122,8 +125,8 @@ def test_losses_match_reference(spec):
       weight *= outcome.continuation[t, n].numpy() * (0.9 if t else 1)
       actor_loss -= weight * (objective[t, n] + 0.1 * entropy[t, n])
       critic_loss -= weight * surprise[t, n].numpy()
-  losses = behavior.losses(outcome, lambda x: x)
-  np.testing.assert_allclose(losses.actor, actor_loss / 12, rtol=1e-4)
+  losses = whole.losses(behavior, outcome)
+  np.testing.assert_allclose(losses.actor_value, actor_loss / 12, rtol=1e-4)
   np.testing.assert_allclose(losses.critic, critic_loss / 12, rtol=1e-4)
   np.testing.assert_allclose(losses.percentiles, [low, high], rtol=1e-4)
 
@@ -184,7 +187,7 @@ def test_discrete_actor_learns_what_pays():
   for variable in behavior.critic_variables:
     variable.assign(tf.zeros_like(variable))
   features = tf.ones([3, 300, _FEATURES])
-  action = behavior.act(features, [1, 2])
+  action = behavior.act(features, _SEED)
   outcome = Outcome(
       features=features,
       last_features=features[-1],
@@ -207,7 +210,7 @@ def test_gradients_through_actions():
   for spec, flows in ((_CONTINUOUS, True), (_DISCRETE, False)):
     behavior = _actor_critic(spec)
     with tf.GradientTape() as tape:
-      loss = tf.reduce_sum(behavior.act(features, [1, 2]) ** 2)
+      loss = tf.reduce_sum(behavior.act(features, _SEED) ** 2)
     gradients = tape.gradient(loss, behavior.actor_variables)
     assert all((g is not None) == flows for g in gradients)
 
@@ -219,7 +222,7 @@ def test_continuous_actor_learns_through_the_model():
   target = tf.constant([0.9, -0.9])
 
   def outcome():
-    action = behavior.act(features, [1, 2])
+    action = behavior.act(features, _SEED)
     return Outcome(
         features=features,
         last_features=features[-1],
@@ -236,7 +239,7 @@ def test_continuous_actor_learns_through_the_model():
   before = error()
   for _ in range(5):
     with tf.GradientTape() as tape:
-      loss = behavior.losses(outcome(), lambda x: x).actor
+      loss = whole.losses(behavior, outcome()).actor
     gradients = tape.gradient(loss, behavior.actor_variables)
     for variable, gradient in zip(behavior.actor_variables, gradients):
       variable.assign_sub(0.05 * gradient)
@@ -249,7 +252,7 @@ def test_each_loss_has_its_own_network():
   outcome = _outcome(behavior)
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(outcome.features)
-    losses = behavior.losses(outcome, lambda x: x)
+    losses = whole.losses(behavior, outcome)
   none = [*tape.gradient(losses.critic, behavior.actor_variables)]
   none += tape.gradient(losses.actor, behavior.critic_variables)
   none += tape.gradient(

@@ -6,11 +6,13 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from r2i_tf import config as agent_config
+from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import actions as actions_lib
+from tests.behavior import whole
 
 _STARTS, _HORIZON, _UPDATES = 64, 5, 300
 _MLP = agent_config.MLPConfig(1, 16)
@@ -33,7 +35,7 @@ def _rollout(behavior, point, seed):
   """A point on a line; the reward is minus its squared distance from 0."""
   points, actions = [point], []
   for t in range(_HORIZON):
-    action = behavior.act(tf.stop_gradient(points[-1]), [seed, t])
+    action = behavior.act(tf.stop_gradient(points[-1]), draws.Seed([seed, t]))
     points.append(points[-1] + _push(action))
     actions.append(action)
   return Outcome(
@@ -68,7 +70,7 @@ def test_actor_learns_to_push_a_point_to_the_middle(spec):
   def update(seed):
     point = tf.random.stateless_uniform([_STARTS, 1], [seed, 99], -2.0, 2.0)
     with tf.GradientTape(persistent=True) as tape:
-      losses = behavior.losses(_rollout(behavior, point, seed), lambda x: x)
+      losses = whole.losses(behavior, _rollout(behavior, point, seed))
     for (variables, optimizer), loss in zip(
         optimizers, (losses.actor, losses.critic)
     ):
@@ -78,7 +80,7 @@ def test_actor_learns_to_push_a_point_to_the_middle(spec):
       optimizer.apply(gradient, tf.constant(True))
     behavior.normalizer.assign(losses.percentiles, tf.constant(True))
     behavior.update_slow_critic(tf.constant(True))
-    return losses.metrics['critic/error']
+    return losses.error
 
   errors = [float(update(tf.constant(index))) for index in range(_UPDATES)]
   mode = behavior.policy(tf.constant([[-1.5], [-1.0], [1.0], [1.5]])).mode()

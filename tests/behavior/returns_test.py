@@ -102,7 +102,7 @@ def test_a_mask_has_the_shape_of_what_it_masks():
     returns_lib.masked_percentiles(x, x, [50.0])
   normalizer = returns_lib.ReturnNormalizer(0.9)
   with pytest.raises(ValueError, match='the mask has shape'):
-    normalizer.updated(x, tf.transpose(mask), lambda x: x)
+    normalizer.updated(x, tf.transpose(mask))
 
 
 @pytest.mark.parametrize('jit_compile', [False, True])
@@ -129,7 +129,7 @@ def _normalizer(decay=0.99):
 
   def feed(returns, mask=None, condition=True):
     mask = np.ones_like(returns, bool) if mask is None else mask
-    updated = normalizer.updated(returns, mask, lambda x: x)
+    updated = normalizer.updated(returns, mask)
     normalizer.assign(updated, tf.constant(condition))
     return [float(x) for x in normalizer.scale(updated)]
 
@@ -166,14 +166,32 @@ def test_normalizer_refuses():
   np.testing.assert_array_equal(normalizer.variables[0], before)
 
 
-def test_normalizer_takes_all_replicas():
-  """What `gather` brings from other replicas counts like one's own."""
-  normalizer, _ = _normalizer(0.0)
-  own, other = _numbers(1, 3, 4), 50 + _numbers(2, 3, 4)
-  mask = np.ones([3, 4], bool)
-  both = iter((other.reshape(-1), mask.reshape(-1)))
-  updated = normalizer.updated(
-      own, mask, lambda x: tf.concat([x, next(both)], 0)
-  )
-  expected = np.percentile(np.concatenate([own, other]), [5, 95])
-  np.testing.assert_allclose(updated, expected, rtol=1e-5)
+@pytest.mark.parametrize('parts', [1, 2, 4])
+def test_few_enough_returns_are_all_there(parts):
+  """A small batch gives every return, and with it whether its start counts."""
+  returns, is_valid = _numbers(1, 3, 12), np.arange(12) % 5 > 0
+  kept, counted = returns_lib.thinned(returns, is_valid, 3, parts)
+  np.testing.assert_array_equal(kept, returns.reshape(-1))
+  np.testing.assert_array_equal(counted, np.tile(is_valid, 3))
+
+
+def test_thinning_does_not_depend_on_the_split(monkeypatch):
+  """The parts of a large batch give what the whole of it gives."""
+  monkeypatch.setattr(returns_lib, '_MOST_RETURNS', 40)
+  returns, is_valid = _numbers(1, 3, 4 * 12), np.arange(48) % 7 > 0
+
+  def thinned(parts):
+    found = [
+        returns_lib.thinned(part, valid, 12, parts)
+        for part, valid in zip(
+            np.split(returns, parts, 1), np.split(is_valid, parts)
+        )
+    ]
+    values, counted = (np.concatenate(x) for x in zip(*found))
+    return np.sort(values), counted.sum()
+
+  whole = thinned(1)
+  assert len(whole[0]) == 36  # Every fourth of 144.
+  for parts in (2, 4):
+    for actual, expected in zip(thinned(parts), whole):
+      np.testing.assert_array_equal(actual, expected)

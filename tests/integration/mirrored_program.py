@@ -13,17 +13,8 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.train import learner as learner_lib
 
-from r2i_tf import networks
 from r2i_tf.agents import replicas
-from r2i_tf.world_model import WorldModel
 from tests.agents import small
-
-
-def _probabilities(self, distribution, seed):
-  """Stands in for sampling, so that chance does not tell replicas apart."""
-  del seed
-  probs = distribution.distribution.probs_parameter()
-  return networks.with_batch_of(probs, 2, probs, self.carry_spec.latent.shape)
 
 
 def _per_replica(variable):
@@ -33,7 +24,7 @@ def _per_replica(variable):
 def _differing(agent):
   """Names of variables that differ between the replicas."""
   variables = [*agent.variables]
-  for optimizer in agent._optimizers.values():
+  for optimizer in agent._train_step.updates.optimizers.values():
     variables.extend(optimizer.slots)
   variables = [v for v in variables if hasattr(v, 'values')]
   # All of the agent's, and more: the moments.
@@ -47,12 +38,8 @@ def _differing(agent):
 
 def _moments(agent):
   """The first moments of Adam: a tenth of the gradient after one step."""
-  moments = []
-  for name in ('world_model', 'ssm'):
-    sizes = [v.shape.num_elements() for v in agent._variables_of[name]]
-    flat = agent._optimizers[name].slots[0].numpy()
-    moments.extend(np.split(flat, np.cumsum(sizes)[:-1]))
-  return moments
+  optimizers = agent._train_step.updates.optimizers
+  return [optimizer.slots[0].numpy() for optimizer in optimizers.values()]
 
 
 def main(folder):
@@ -79,7 +66,6 @@ def main(folder):
       [value.numpy().tolist() for value in x.values] for x in gathered()
   ]
 
-  sample, WorldModel._sample = WorldModel._sample, _probabilities
   with strategy.scope():
     agent = small.agent()
 
@@ -123,13 +109,12 @@ def main(folder):
   # One replica, all of the data.
   alone = small.agent()
   both = tf.nest.map_structure(lambda *x: tf.concat(x, 0), *batches)
-  _, extra = alone._train_step(both, None, tf.constant(0))
+  extra = alone.train(both).extra
   results['world_model_loss_alone'] = float(extra['world_model/loss'])
   results['gradient_errors'] = [
       float(np.max(np.abs(a - b)) / (np.max(np.abs(b)) + 1e-6))
       for a, b in zip(mirrored, _moments(alone))
   ]
-  WorldModel._sample = sample
   with open(os.path.join(folder, 'results.json'), 'w', encoding='utf-8') as f:
     json.dump(results, f)
 

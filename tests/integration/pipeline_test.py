@@ -266,7 +266,9 @@ def test_checkpointer(trained, tmp_path):
     )
 
   moments = [
-      v for optimizer in agent._optimizers.values() for v in optimizer.slots
+      v
+      for optimizer in agent._train_step.updates.optimizers.values()
+      for v in optimizer.slots
   ]
   assert len(moments) == 4 * 3, 'not two moments and a count of each group'
   everything = [

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
+from r2i_tf import draws
 from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import world_model as world_model_lib
 from tests.world_model import small
@@ -156,21 +157,22 @@ def test_imagination_is_repeated_steps(model, policy_input):
   state, carry = _at((observed.state, observed.carry), slice(None), 3)
 
   def policy(features, seed):
-    noise = tf.random.stateless_normal(tf.shape(features[:, :2]), seed)
+    noise = draws.normal(tf.shape(features[:, :2]), seed)
     return tf.tanh(features[:, :2] + noise)
 
-  seed = tf.constant([5, 6])
+  seed = draws.Seed([5, 6])
   imagined = tf.function(
       lambda output, carry: model.imagine(output, carry, policy, seen, 4, seed),
       autograph=False,
   )(state.output, carry)
-  fold_in = tf.random.experimental.stateless_fold_in
   assert imagined.action.shape == (4, 2, 2)
   for t in range(4):
-    action = policy(seen.of(state), fold_in(seed, 2 * t))
+    action = policy(seen.of(state), draws.fold_in(seed, 2 * t))
     _close(imagined.features[t], seen.of(state))
     _close(imagined.action[t], action)
-    state, carry = model.imagine_step(carry, action, fold_in(seed, 2 * t + 1))
+    state, carry = model.imagine_step(
+        carry, action, draws.fold_in(seed, 2 * t + 1)
+    )
     features = tf.concat([state.output, state.latent], -1)
     np.testing.assert_allclose(
         imagined.reward[t],
@@ -191,7 +193,12 @@ def test_imagination_draws_from_the_prior(model):
   )
   zeros = tf.zeros([50, 2])
   imagined = model.imagine(
-      output, carry, lambda features, seed: zeros, model.features, 2, [5, 6]
+      output,
+      carry,
+      lambda features, seed: zeros,
+      model.features,
+      2,
+      draws.Seed([5, 6]),
   )
   output, _ = tf.split(imagined.features[1], [8, 6], -1)
   latent = tf.stack([imagined.features[1], imagined.last_features])[..., 8:]

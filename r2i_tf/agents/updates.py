@@ -1,0 +1,125 @@
+"""The groups of parameters of an agent, their gradients and their optimisers.
+
+A network's groups are clipped together; each group has an optimiser of its own,
+and its gradient is one vector.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from r2i_tf import config as agent_config
+from r2i_tf import networks
+from r2i_tf.agents import optimizer as optimizer_lib
+from r2i_tf.behavior import ActorCritic
+from r2i_tf.world_model import WorldModel
+
+# By group, float32 vectors.
+Gradients = dict[str, tf.Tensor]
+
+
+class Updates(tf.Module):
+  """What changes the variables of world model, actor and critic.
+
+  Attributes:
+    of_world_model: The names of the world model's groups; actor and critic have
+      one each, of their name.
+  """
+
+  def __init__(
+      self,
+      world_model: WorldModel,
+      behavior: ActorCritic,
+      config: agent_config.R2IConfig,
+  ):
+    """Creates the optimisers.
+
+    Args:
+      world_model: Its variables exist.
+      behavior: Its variables exist.
+      config: The hyperparameters.
+    """
+    super().__init__(name='updates')
+    networks_of = {
+        'world_model': (
+            config.world_model_optimizer,
+            world_model.other_variables,
+            world_model.parameter_groups,
+        ),
+        'actor': (config.actor_optimizer, behavior.actor_variables, ()),
+        'critic': (config.critic_optimizer, behavior.critic_variables, ()),
+    }
+    # Groups whose gradients are clipped together, by name, and the norm.
+    self._parts: dict[str, tuple[list[str], float]] = {}
+    self._variables_of: dict[str, tuple[tf.Variable, ...]] = {}
+    self._optimizers: dict[str, optimizer_lib.FlatAdam] = {}
+    for name, (settings, variables, apart) in networks_of.items():
+      group = networks.ParameterGroup(
+          name, variables, settings.learning_rate, settings.weight_decay
+      )
+      groups = [group, *apart]
+      self._parts[name] = [g.name for g in groups], settings.clip_norm
+      for group in groups:
+        self._variables_of[group.name] = group.variables
+        self._optimizers[group.name] = optimizer_lib.FlatAdam(
+            group, settings.epsilon
+        )
+    self.of_world_model = tuple(self._parts['world_model'][0])
+
+  @property
+  def optimizers(self) -> Mapping[str, optimizer_lib.FlatAdam]:
+    """The optimiser of each group."""
+    return self._optimizers
+
+  def watch(self, tape: tf.GradientTape, groups: Sequence[str]) -> None:
+    """Has a tape record the variables of some groups.
+
+    Args:
+      tape: Watches nothing by itself.
+      groups: Their names.
+    """
+    tape.watch([v for group in groups for v in self._variables_of[group]])
+
+  def gradients(
+      self, tape: tf.GradientTape, loss: tf.Tensor, groups: Sequence[str]
+  ) -> Gradients:
+    """Returns the gradients of some groups.
+
+    Args:
+      tape: Has recorded the loss.
+      loss: A scalar.
+      groups: Their names.
+    """
+    variables = [list(self._variables_of[group]) for group in groups]
+    gradients = tape.gradient(
+        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return {
+        group: self._optimizers[group].flatten(of_group)
+        for group, of_group in zip(groups, gradients)
+    }
+
+  def apply(
+      self, gradients: Gradients
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Clips and applies all gradients, or none of them.
+
+    Args:
+      gradients: Those of every group, the same on every replica.
+
+    Returns:
+      Whether they were applied, bool scalar, and the norm for each network.
+    """
+    clipped: Gradients = {}
+    norms: dict[str, tf.Tensor] = {}
+    for name, (groups, clip_norm) in self._parts.items():
+      parts, norm = tf.clip_by_global_norm(
+          [gradients[group] for group in groups], clip_norm
+      )
+      clipped.update(zip(groups, parts))
+      norms[f'{name}/gradient_norm'] = norm
+    finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(norms.values()))))
+    for name, optimizer in self._optimizers.items():
+      optimizer.apply(clipped[name], finite)
+    return finite, norms
