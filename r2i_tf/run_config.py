@@ -6,6 +6,7 @@ dataclass, checked. Nothing here imports TensorFlow.
 """
 
 import dataclasses
+import enum
 from typing import Any, Optional
 
 import ml_collections
@@ -16,6 +17,19 @@ from r2i_tf import errors
 from r2i_tf import presets
 from r2i_tf import schema
 from r2i_tf.environments import options
+
+
+class StrategyKind(enum.Enum):
+  """Where the learner's replicas are: strategies of `tf.distribute`.
+
+  One device; all GPUs of this host; those of several hosts; or the cores of a
+  TPU. No field of a run, which may go on under another.
+  """
+
+  ONE_DEVICE = 'one_device'
+  MIRRORED = 'mirrored'
+  MULTI_WORKER = 'multi_worker'
+  TPU = 'tpu'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +74,8 @@ class RunConfig:
     collect_steps: Steps of each environment between two rounds of training.
     prefill: Environment steps collected before the first train step.
     train_ratio: Steps replayed in training for each environment step.
+    train_steps_per_call: Train steps taken together, in a loop that TensorFlow
+      runs; more than 1 pays where a step is as short as a call from Python.
     replay: The experience.
     log_seconds: Seconds between two lines of metrics.
     checkpoint_seconds: Seconds between two checkpoints.
@@ -80,6 +96,7 @@ class RunConfig:
   collect_steps: int = 1
   prefill: int = 4_096
   train_ratio: float = 32.0
+  train_steps_per_call: int = 1
   replay: ReplayConfig = ReplayConfig()
   log_seconds: float = 10.0
   checkpoint_seconds: float = 300.0
@@ -96,6 +113,7 @@ class RunConfig:
         'parallel_environments',
         'collect_steps',
         'train_ratio',
+        'train_steps_per_call',
         'log_seconds',
         'checkpoint_seconds',
     )

@@ -136,8 +136,13 @@ class TrainStep(tf.Module):
       return tf.function(function, jit_compile=True, autograph=False)
 
     self.program = compiled(self.whole)
-    self._stages = (self._count, self._learn, self._improve, self._update)
-    self._programs = tuple(map(compiled, self._stages))
+    self._stages: list[Callable[..., Any]] = [
+        self._count,
+        self._learn,
+        self._improve,
+        self._update,
+    ]
+    self._programs = [compiled(stage) for stage in self._stages]
 
   def __call__(
       self,
@@ -258,7 +263,7 @@ class TrainStep(tf.Module):
     (output, carry), gradients = rematerialization.together(
         ((observed.state.output, observed.carry), gradients)
     )
-    starts = self._starts(
+    output, carry, terminal, is_valid = self._starts(
         (output, carry, experience.terminal, experience.is_valid), start_seed
     )
     with tf.GradientTape(
@@ -271,7 +276,9 @@ class TrainStep(tf.Module):
           contextlib.nullcontext if differentiable else tape.stop_recording
       )
       with recording():
-        outcome = self._imagine(*starts, behavior_seed)
+        outcome = self._imagine(
+            output, carry, terminal, is_valid, behavior_seed
+        )
       critique = self._behavior.criticize(outcome, counts.starts)
     gradients.update(updates.gradients(tape, critique.loss, ['critic']))
     if differentiable:

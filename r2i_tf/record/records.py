@@ -21,7 +21,9 @@ import pathlib
 from typing import Any
 
 STEP = 'environment_steps'
-WINDOW = 200  # Episodes that a mean return is taken over.
+# Episodes that a mean return is taken over: the one that may end a run, and the
+# one that is shown.
+WINDOW, SHOWN = 200, 100
 
 
 @dataclasses.dataclass(frozen=True)

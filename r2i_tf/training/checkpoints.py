@@ -117,11 +117,17 @@ class CheckpointStore:
       ) from error
     self._prune()
 
-  def restore(self) -> Optional[Mapping[str, Any]]:
+  def restore(
+      self, with_parts: Callable[[Mapping[str, Any]], bool] = lambda _: True
+  ) -> Optional[Mapping[str, Any]]:
     """Restores the newest checkpoint that can be read.
 
     Damaged ones are set aside and reported; they are deleted when a newer
     checkpoint is complete.
+
+    Args:
+      with_parts: Takes the counters of a checkpoint; false leaves the parts as
+        they are and restores the rest.
 
     Returns:
       The counters it was saved with, None where there is no checkpoint.
@@ -134,7 +140,7 @@ class CheckpointStore:
     reason = ''
     for path in reversed(candidates):
       try:
-        state = self._read(path)
+        state = self._read(path, with_parts)
       except _READ_ERRORS as error:
         reason = _first_line(error)
         broken.append(path)
@@ -152,7 +158,11 @@ class CheckpointStore:
       )
     return None
 
-  def _read(self, path: pathlib.Path) -> Mapping[str, Any]:
+  def _read(
+      self,
+      path: pathlib.Path,
+      with_parts: Callable[[Mapping[str, Any]], bool],
+  ) -> Mapping[str, Any]:
     """Restores one checkpoint or raises one of `_READ_ERRORS`."""
     manifest = json.loads((path / _MANIFEST).read_text(encoding='utf-8'))
     for name, size in manifest['sizes'].items():
@@ -161,8 +171,9 @@ class CheckpointStore:
         raise ValueError(f'{name} has {found} bytes of {size}')
     status = self._checkpoint.read(str(path / _PREFIX))
     status.assert_existing_objects_matched().expect_partial()
-    for part in self._parts:
-      part.restore(path)
+    if with_parts(manifest['state']):
+      for part in self._parts:
+        part.restore(path)
     return manifest['state']
 
   def _prune(self) -> None:

@@ -76,8 +76,17 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     Args:
       episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
+    total, count = self.sum_of_returns(episodes)
+    return total / count if count else None
+
+  def sum_of_returns(self, episodes: int) -> tuple[float, int]:
+    """Returns the sum of the last `episodes` returns, and of how many it is.
+
+    Args:
+      episodes: At most `records.WINDOW`; while fewer have finished, those.
+    """
     returns = list(self._recent)[-episodes:]
-    return float(np.mean(returns)) if returns else None
+    return float(np.sum(returns)), len(returns)
 
   def take_finished(self) -> list[records.Episode]:
     """Returns the episodes that finished since the last call, oldest first."""

@@ -2,6 +2,8 @@
 
   batches -> agent.train on each replica -> losses, added over the replicas
 
+A call takes one train step or several, in a loop that TensorFlow runs.
+
 The learner knows nothing of environments, of time, or of where batches come
 from; `run` does.
 """
@@ -20,6 +22,7 @@ class Learner:
 
   Attributes:
     train_steps: Steps taken, over all starts of the run.
+    steps_per_call: Train steps of one `train`.
   """
 
   def __init__(
@@ -27,6 +30,7 @@ class Learner:
       agent: tf_agent.TFAgent,
       batches: tf.data.Dataset,
       strategy: Optional[tf.distribute.Strategy] = None,
+      steps_per_call: int = 1,
   ):
     """Initializes the agent; asks for no batch yet.
 
@@ -38,14 +42,16 @@ class Learner:
         ...] as the agent's `train` takes it.
       strategy: The replicas; None for the strategy that is in force, which by
         default is one device.
+      steps_per_call: Train steps of one `train`.
     """
+    self.steps_per_call = steps_per_call
     self._agent = agent
     self._strategy = strategy or tf.distribute.get_strategy()
+    self._feeds_devices = isinstance(self._strategy, tf.distribute.TPUStrategy)
+    self._dataset = batches
+    self._batches: Any = None
     with self._strategy.scope():
       agent.initialize()
-      self._batches = iter(
-          self._strategy.distribute_datasets_from_function(lambda _: batches)
-      )
     self._train_function = common.function(self._train)
     self._loss_names: tuple[str, ...] = ()
     self._loss_sum: Any = 0.0
@@ -53,14 +59,16 @@ class Learner:
     self.train_steps = 0
 
   def train(self) -> None:
-    """Takes one train step; waits for no device.
+    """Takes the train steps of a call; waits for no device.
 
     Raises:
       tf.errors.OutOfRangeError: There are no more batches.
     """
+    if self._batches is None:
+      self._batches = self._iterator()
     self._loss_sum += self._train_function()
-    self._loss_count += 1
-    self.train_steps += 1
+    self._loss_count += self.steps_per_call
+    self.train_steps += self.steps_per_call
 
   def take_losses(self) -> dict[str, float]:
     """Returns the mean of each loss since the last call; waits for them."""
@@ -86,9 +94,42 @@ class Learner:
     self.train_steps = state['train_steps']
 
   def _train(self) -> tf.Tensor:
-    """Trains on the next batches; returns the losses as one vector."""
-    losses = self._strategy.run(self._on_replica, args=(next(self._batches),))
+    """Takes the train steps; returns the sums of the losses as one vector."""
+    losses = self._train_once()
+    if self.steps_per_call == 1:
+      return losses
+    _, losses = tf.while_loop(
+        lambda step, _: step < self.steps_per_call,
+        lambda step, losses: (step + 1, losses + self._train_once()),
+        (1, losses),
+    )
+    return losses
+
+  def _iterator(self) -> Any:
+    """Returns an iterator over batches, one for each replica in turn.
+
+    A strategy's own draws ahead, in threads, from which the same seed would not
+    give the same run again. A TPU takes from no other.
+    """
+    if self._feeds_devices:
+      return iter(
+          self._strategy.distribute_datasets_from_function(
+              lambda _: self._dataset
+          )
+      )
+    return iter(self._dataset)
+
+  def _train_once(self) -> tf.Tensor:
+    if self._feeds_devices:
+      batch = next(self._batches)
+      losses = self._strategy.run(self._on_replica, args=(batch,))
+    else:
+      losses = self._strategy.run(self._draw_and_train)
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+  def _draw_and_train(self) -> tf.Tensor:
+    # Replicas are traced one after the other, and TensorFlow keeps the order.
+    return self._on_replica(next(self._batches))
 
   def _on_replica(self, experience: Any) -> tf.Tensor:
     """Trains on the batch of one replica; returns its share of the losses."""

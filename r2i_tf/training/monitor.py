@@ -9,9 +9,9 @@ from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.record import records
 from r2i_tf.training import episodes
+from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import learner as learner_lib
 
-_SHOWN_EPISODES = 100  # Those of the mean return on the progress line.
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
 
 
@@ -21,6 +21,7 @@ class Monitor:
   def __init__(
       self,
       config: run_config.RunConfig,
+      agreement: hosts_lib.Agreement,
       recorder: episodes.EpisodeRecorder,
       learner: learner_lib.Learner,
       writer: metrics.MetricsWriter,
@@ -31,13 +32,15 @@ class Monitor:
 
     Args:
       config: The run.
-      recorder: Counts its environment steps and episodes.
+      agreement: Has the environment steps and episodes of all its hosts.
+      recorder: Has the episodes that finish on this one.
       learner: Counts its train steps and keeps its losses.
       writer: Of the record.
       progress: The display.
       earlier_seconds: Wall time of the run before this start.
     """
     self._config = config
+    self._agreement = agreement
     self._recorder = recorder
     self._learner = learner
     self._writer = writer
@@ -77,11 +80,11 @@ class Monitor:
     record = {
         records.STEP: environment_steps,
         'train_steps': train_steps,
-        'episodes': self._recorder.episodes,
-        'environment_restarts': self._recorder.restarts,
+        'episodes': self._agreement.episodes,
+        'environment_restarts': self._agreement.restarts,
         'minutes': self.seconds() / 60,
-        'mean_return_100': self._recorder.mean_return(_SHOWN_EPISODES),
-        'mean_return_200': self._recorder.mean_return(records.WINDOW),
+        'mean_return_100': self._agreement.mean_return(records.SHOWN),
+        'mean_return_200': self._agreement.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
         **self._learner.take_losses(),
@@ -95,7 +98,7 @@ class Monitor:
 
   def _status(self) -> progress_lib.Status:
     environment_rate, train_rate = self._rates_now()
-    steps = self._recorder.environment_steps
+    steps = self._agreement.environment_steps
     left = None
     if environment_rate > 0:
       left = max(0, self._config.steps - steps) / environment_rate
@@ -105,15 +108,15 @@ class Monitor:
     return progress_lib.Status(
         environment_steps=steps,
         steps=self._config.steps,
-        episodes=self._recorder.episodes,
-        mean_return=self._recorder.mean_return(_SHOWN_EPISODES),
+        episodes=self._agreement.episodes,
+        mean_return=self._agreement.mean_return(records.SHOWN),
         environment_rate=environment_rate,
         train_rate=train_rate,
         seconds_left=left,
     )
 
   def _counts(self) -> tuple[int, int]:
-    return self._recorder.environment_steps, self._learner.train_steps
+    return self._agreement.environment_steps, self._learner.train_steps
 
   def _rates_now(self) -> tuple[float, float]:
     """Returns environment and train steps a second, of late."""

@@ -2,14 +2,19 @@
 
   check everything -> build -> restore -> collect and train -> save -> export
 
+With a strategy of several hosts, each conducts the run on its share of the
+environments and of the replay (`hosts`).
+
 `train` is the way in, of the command line and of programs of one's own.
 """
 
+from collections.abc import Mapping
 import contextlib
 import dataclasses
+import math
 import pathlib
 import time
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -29,12 +34,17 @@ from r2i_tf.training import checkpoints
 from r2i_tf.training import collector as collector_lib
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
+from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import schedule
+from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
+
+# In the counters of a checkpoint: how many hosts there were, and their sums.
+_HOSTS, _TOTAL = 'hosts', 'total'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +80,7 @@ def train(
     config: run_config.RunConfig,
     workdir: str,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
+    strategy: Optional[tf.distribute.Strategy] = None,
 ) -> Summary:
   """Conducts the run, or the rest of it, and returns its outcome.
 
@@ -77,12 +88,15 @@ def train(
     config: The run.
     workdir: Its directory; if it holds a run, that one goes on.
     parts: Agent, environments and replay.
+    strategy: Where the learner's replicas are; None for one device.
 
   Returns:
-    The summary; everything else is under `workdir`.
+    The summary; everything else is under `workdir`. The hosts of a strategy
+    but the first have a directory of their own there, `hosts/<number>`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used, or the replay is too large.
+    errors.RunError: `workdir` cannot be used, the replay is too large, hosts or
+      replicas do not divide what they share, or a host is gone.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -90,13 +104,16 @@ def train(
     environments.CrashedEnvironmentError: One of a pool crashed once more than
       it is restarted. The same holds.
   """
-  paths = workdir_lib.Workdir(workdir)
+  strategy = strategy or tf.distribute.get_strategy()
+  hosts = hosts_lib.Hosts(strategy)
+  paths = workdir_lib.Workdir(workdir).of_host(hosts.index)
   paths.check(config)
   # Closes, at the end or where the set-up fails, all that has been opened.
   with contextlib.ExitStack() as stack:
     interrupted = stack.enter_context(interruption.Interruption())
-    run = _Run(config, paths, parts, interrupted, stack)
-    summary = run.finish(run.loop())
+    run = _Run(config, paths, parts, interrupted, stack, strategy, hosts)
+    with hosts.watched():
+      summary = run.finish(run.loop())
   return summary
 
 
@@ -110,8 +127,14 @@ class _Run:
       parts: parts_lib.RunParts,
       interrupted: interruption.Interruption,
       stack: contextlib.ExitStack,
+      strategy: tf.distribute.Strategy,
+      hosts: hosts_lib.Hosts,
   ):
+    batch_size = strategies.check_batch(config.replay.batch_size, strategy)
+    count = hosts.share('parallel_environments', config.parallel_environments)
+    capacity = hosts.share('replay.capacity', config.replay.capacity)
     self._config = config
+    self._hosts = hosts
     self._paths = paths
     self._parts = parts
     self._interrupted = interrupted
@@ -119,9 +142,10 @@ class _Run:
         contextlib.closing(progress_lib.Progress(config.steps))
     )
     # First of all: the rest takes minutes and gigabytes of its own.
-    progress.note(_check_memory(config, parts))
+    progress.note(_check_memory(config, parts, count, capacity))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
-    seed = _seed(config.seed, int(newest[-1].name) if newest else 0)
+    step = int(newest[-1].name) if newest else 0
+    seed = _seed(config.seed, step, hosts.index)
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
@@ -130,23 +154,20 @@ class _Run:
             parts.load_batch(
                 config.task,
                 seed,
-                config.parallel_environments,
+                count,
                 config.environment,
                 config.pool if config.environment_processes else None,
             )
         )
     )
-    self._agent = parts.build_agent(
-        tensor_spec.from_spec(self._environment.time_step_spec()),
-        tensor_spec.from_spec(self._environment.action_spec()),
-        config,
-        tf.Variable(0, dtype=tf.int64, trainable=False, name='train_step'),
-    )
-    replay = parts.replay(
-        self._agent.collect_data_spec,
-        config.parallel_environments,
-        config.replay.capacity,
-    )
+    with strategy.scope():
+      self._agent = parts.build_agent(
+          tensor_spec.from_spec(self._environment.time_step_spec()),
+          tensor_spec.from_spec(self._environment.action_spec()),
+          config,
+          _train_step_counter(),
+      )
+    replay = parts.replay(self._agent.collect_data_spec, count, capacity)
     self._collector = collector_lib.Collector(
         self._environment,
         self._agent.collect_policy,
@@ -156,13 +177,24 @@ class _Run:
     self._recorder = self._collector.recorder
     self._learner = learner_lib.Learner(
         self._agent,
-        replay.sample(config.replay.batch_size, config.replay.sequence_length),
+        replay.sample(batch_size, config.replay.sequence_length),
+        strategy,
+        config.train_steps_per_call,
     )
     paths.create(config)
+    trackables = self._learner.trackables()
     self._store = checkpoints.CheckpointStore(
-        paths.checkpoints, self._learner.trackables(), progress.note, [replay]
+        paths.checkpoints,
+        trackables if hosts.is_chief else {},
+        progress.note,
+        [replay],
     )
-    seconds = self._restore(progress)
+    seconds, lost = self._restore(progress)
+    hosts.take_from_chief(trackables)
+    self._agreement = hosts_lib.Agreement(
+        hosts, self._recorder, lost + math.ceil(config.prefill / hosts.count)
+    )
+    self._agree(seconds, save_is_due=False)
     writer = stack.enter_context(
         contextlib.closing(
             metrics.MetricsWriter(
@@ -173,7 +205,13 @@ class _Run:
         )
     )
     self._monitor = monitor_lib.Monitor(
-        config, self._recorder, self._learner, writer, progress, seconds
+        config,
+        self._agreement,
+        self._recorder,
+        self._learner,
+        writer,
+        progress,
+        seconds,
     )
     self._saved = time.monotonic()
     self._compiled = False
@@ -181,15 +219,19 @@ class _Run:
   def loop(self) -> schedule.StopReason:
     """Collects and trains, saves at the end, and returns why it stopped."""
     while True:
+      unsaved = time.monotonic() - self._saved
+      self._agree(
+          self._monitor.seconds(), unsaved >= self._config.checkpoint_seconds
+      )
+      while self._train_is_due() and not self._is_interrupted():
+        self._train_step()
+      self._monitor.show()
+      if self._agreement.save_is_due:
+        self._save_or_go_on()
       stopped = self._stop_reason()
       if stopped is not None:
         break
       self._collector.collect()
-      while self._train_is_due() and not self._interrupted.requested:
-        self._train_step()
-      self._monitor.show()
-      if time.monotonic() - self._saved >= self._config.checkpoint_seconds:
-        self._save_or_go_on()
     self._save()
     return stopped
 
@@ -197,7 +239,8 @@ class _Run:
     """Exports and evaluates, unless the run was asked to stop."""
     minutes = self._monitor.seconds() / 60
     policy, result = None, None
-    if stopped != schedule.StopReason.INTERRUPTED:
+    exports = self._hosts.is_chief
+    if exports and stopped != schedule.StopReason.INTERRUPTED:
       self._monitor.note(f'exporting the policies to {self._paths.policies}')
       export.export(
           self._agent,
@@ -208,12 +251,14 @@ class _Run:
       )
       policy = self._paths.policies / 'greedy'
       result = self._evaluate(policy)
+    # A host that leaves would take those that are still busy with it.
+    self._hosts.add([0])
     return Summary(
         stopped=stopped,
-        environment_steps=self._recorder.environment_steps,
+        environment_steps=self._agreement.environment_steps,
         train_steps=self._learner.train_steps,
-        episodes=self._recorder.episodes,
-        mean_return=self._recorder.mean_return(records.WINDOW),
+        episodes=self._agreement.episodes,
+        mean_return=self._agreement.mean_return(records.WINDOW),
         minutes=minutes,
         evaluation=result,
         policy=policy,
@@ -221,30 +266,66 @@ class _Run:
         workdir=self._paths.path,
     )
 
-  def _restore(self, progress: progress_lib.Progress) -> float:
-    """Goes back to the last checkpoint; returns the seconds until then."""
-    state = self._store.restore()
-    if state is None:
-      return 0.0
-    self._learner.restore(state)
-    self._recorder.restore(state)
-    progress.note(
-        f'going on from step {self._recorder.environment_steps:,}'
-        f' of {self._paths.path}'
-    )
-    return state['seconds']
+  def _restore(self, progress: progress_lib.Progress) -> tuple[float, int]:
+    """Goes back to the last checkpoint.
+
+    Returns:
+      The seconds of the run until then, and how many of its steps are not in
+      the replay because it cannot be taken over.
+    """
+    lost = 0
+    state = self._store.restore(with_parts=self._has_these_hosts)
+    if state is not None:
+      self._learner.restore(state)
+      self._restore_counts(state)
+      progress.note(
+          f'going on from step {self._recorder.environment_steps:,}'
+          f' of {self._paths.path}'
+      )
+      if not self._has_these_hosts(state):
+        lost = self._recorder.environment_steps
+        progress.note(
+            f'it was a run of {state[_HOSTS]} hosts and is one of'
+            f' {self._hosts.count} now: each begins with an empty replay, and'
+            ' trains when it has collected the prefill again'
+        )
+    # Not that of another host, whose last checkpoint may be older.
+    own = self._learner.train_steps if self._hosts.is_chief else 0
+    [train_steps] = self._hosts.add([own])
+    self._learner.train_steps = round(train_steps)
+    return state['seconds'] if state else 0.0, lost
+
+  def _restore_counts(self, state: Mapping[str, Any]) -> None:
+    """Goes on from this host's counts, or else from those of all hosts."""
+    if self._has_these_hosts(state):
+      self._recorder.restore(state)
+    elif self._hosts.is_chief:
+      self._recorder.restore({**state, **state[_TOTAL]})
+
+  def _has_these_hosts(self, state: Mapping[str, Any]) -> bool:
+    return state[_HOSTS] == self._hosts.count
+
+  def _agree(self, seconds: float, save_is_due: bool) -> None:
+    requested = self._interrupted.requested
+    self._agreement.renew(requested, seconds, save_is_due)
+
+  def _is_interrupted(self) -> bool:
+    """Returns whether to stop, as soon as all hosts can know of it."""
+    at_once = self._hosts.count == 1 and self._interrupted.requested
+    return self._agreement.interrupted or at_once
 
   def _stop_reason(self) -> Optional[schedule.StopReason]:
-    if self._interrupted.requested:
+    if self._is_interrupted():
       return schedule.StopReason.INTERRUPTED
-    minutes = self._monitor.seconds() / 60
-    return schedule.stop_reason(self._recorder, minutes, self._config)
+    minutes = self._agreement.seconds / 60
+    return schedule.stop_reason(self._agreement, minutes, self._config)
 
   def _train_is_due(self) -> bool:
-    """Returns whether the train ratio asks for another train step."""
-    steps = self._recorder.environment_steps
+    """Returns whether the train ratio asks for another call of the learner."""
+    steps = self._agreement.environment_steps
     due = schedule.train_steps_after(steps, self._config)
-    return self._learner.train_steps < due
+    after = self._learner.train_steps + self._learner.steps_per_call
+    return self._agreement.is_ready and after <= due
 
   def _train_step(self) -> None:
     if self._compiled:
@@ -259,11 +340,16 @@ class _Run:
     """Writes a record and then a checkpoint, which so holds nothing newer."""
     self._monitor.log()
     self._store.save(
-        self._recorder.environment_steps,
+        self._agreement.environment_steps,
         {
             **self._learner.state(),
             **self._recorder.state(),
             **self._monitor.state(),
+            _HOSTS: self._hosts.count,
+            _TOTAL: {
+                'environment_steps': self._agreement.environment_steps,
+                'episodes': self._agreement.episodes,
+            },
         },
     )
     self._saved = time.monotonic()
@@ -295,8 +381,22 @@ class _Run:
     return path
 
 
+def _train_step_counter() -> tf.Variable:
+  return tf.Variable(
+      0,
+      dtype=tf.int64,
+      trainable=False,
+      # On several replicas each adds the same.
+      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+      name='train_step',
+  )
+
+
 def _check_memory(
-    config: run_config.RunConfig, parts: parts_lib.RunParts
+    config: run_config.RunConfig,
+    parts: parts_lib.RunParts,
+    streams: int,
+    capacity: int,
 ) -> str:
   """Refuses a replay that does not fit; returns a line that says how it does.
 
@@ -310,16 +410,16 @@ def _check_memory(
   data_spec = tensor_spec.from_spec(
       trajectory.from_transition(time_step, action, time_step)
   )
-  size = parts.replay.size_of(
-      data_spec, config.parallel_environments, config.replay.capacity
-  )
+  size = parts.replay.size_of(data_spec, streams, capacity)
   return memory.check(size)
 
 
-def _seed(seed: int, step: int) -> int:
+def _seed(seed: int, step: int, host: int) -> int:
   """Returns the seed of a start of the run that goes on from `step`.
 
-  A run that goes on must not live through the episodes of its beginning again.
+  A run that goes on must not live through the episodes of its beginning again,
+  nor a host through those of another.
   """
-  state = np.random.SeedSequence([seed, step]).generate_state(1)
+  words = [seed, step, host] if host else [seed, step]
+  state = np.random.SeedSequence(words).generate_state(1)
   return int(state[0]) % 2**31

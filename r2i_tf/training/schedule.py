@@ -3,11 +3,25 @@
 import enum
 import fractions
 import math
-from typing import Optional
+from typing import Optional, Protocol
 
 from r2i_tf import run_config
 from r2i_tf.record import records
-from r2i_tf.training import episodes
+
+
+class Counts(Protocol):
+  """What a run has lived through so far, over all its starts.
+
+  Attributes:
+    environment_steps: Transitions.
+    episodes: Those that have finished.
+  """
+
+  environment_steps: int
+  episodes: int
+
+  def mean_return(self, window: int, /) -> Optional[float]:
+    """Returns the mean of the last returns, None before the first."""
 
 
 class StopReason(enum.Enum):
@@ -44,24 +58,24 @@ def train_steps_after(
 
 
 def stop_reason(
-    recorder: episodes.EpisodeRecorder,
+    counts: Counts,
     minutes: float,
     config: run_config.RunConfig,
 ) -> Optional[StopReason]:
   """Returns why the run is over, None while it is not.
 
   Args:
-    recorder: Has counted the run's steps and episodes.
+    counts: Those of the run.
     minutes: Wall time of the run, over all its starts.
     config: The run.
   """
-  if recorder.environment_steps >= config.steps:
+  if counts.environment_steps >= config.steps:
     return StopReason.STEPS
   if config.max_minutes is not None and minutes >= config.max_minutes:
     return StopReason.MINUTES
-  if config.stop_at_return is None or recorder.episodes < records.WINDOW:
+  if config.stop_at_return is None or counts.episodes < records.WINDOW:
     return None
-  mean_return = recorder.mean_return(records.WINDOW)
+  mean_return = counts.mean_return(records.WINDOW)
   if mean_return is not None and mean_return >= config.stop_at_return:
     return StopReason.RETURN
   return None

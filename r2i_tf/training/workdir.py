@@ -66,6 +66,14 @@ class Workdir:
     self.policies = self.path / 'policies'
     self.plots = self.path / 'plots'
 
+  def of_host(self, index: int) -> 'Workdir':
+    """Returns the paths of one of several hosts; the first has these.
+
+    Args:
+      index: Its number.
+    """
+    return Workdir(str(self.path / 'hosts' / str(index))) if index else self
+
   def check(self, config: run_config.RunConfig) -> None:
     """Refuses a directory that the run cannot use, before anything is built.
 

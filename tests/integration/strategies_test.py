@@ -11,8 +11,6 @@ import sys
 import numpy as np
 import pytest
 
-from tests.integration import strategies_program as program
-
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
