@@ -30,6 +30,18 @@ def test_losses_are_means_over_train_steps():
     learner.train()
 
 
+def test_several_train_steps_a_call():
+  """They are counted, and their losses averaged, as single ones are."""
+  agent = program.agent()
+  learner = learner_lib.Learner(
+      agent, program.batches([1.0, 2.0, 3.0, 6.0, 0.0]), steps_per_call=2
+  )
+  learner.train()
+  learner.train()
+  assert learner.take_losses() == {'loss': 3.0, 'weight': 2.5}
+  assert learner.train_steps == agent.train_step_counter.numpy() == 4
+
+
 def test_a_train_step_is_one_call(monkeypatch):
   """Neither batch nor losses pass through Python, which would wait for them."""
   learner = learner_lib.Learner(program.agent(), program.batches([1.0] * 9))

@@ -1,0 +1,124 @@
+"""A run of two hosts: processes with environments and a replay of their own."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from r2i_tf import errors
+from r2i_tf.training import checkpoints
+from r2i_tf.training import hosts as hosts_lib
+from r2i_tf.training import schedule
+from r2i_tf.training import strategies
+from tests.training import hosts_program as program
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _start(workdir, steps, **environment):
+  path = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
+  return subprocess.Popen(
+      [
+          *(sys.executable, '-m', 'tests.training.hosts_program'),
+          *(str(workdir), str(steps)),
+      ],
+      cwd=_ROOT,
+      env={
+          **os.environ,
+          'PYTHONPATH': path,
+          'CUDA_VISIBLE_DEVICES': '',
+          **environment,
+      },
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+  )
+
+
+def _start_two(workdir, steps):
+  workers = []
+  for _ in range(2):
+    with socket.socket() as sock:
+      sock.bind(('localhost', 0))
+      workers.append(f'localhost:{sock.getsockname()[1]}')
+  return [
+      _start(
+          workdir,
+          steps,
+          TF_CONFIG=json.dumps(
+              {
+                  'cluster': {'worker': workers},
+                  'task': {'type': 'worker', 'index': index},
+              }
+          ),
+      )
+      for index in range(2)
+  ]
+
+
+def _summary(process):
+  output, messages = process.communicate(timeout=120)
+  assert process.returncode == 0, messages[-3000:]
+  return json.loads(output.splitlines()[-1]), messages
+
+
+def test_two_hosts_then_one(tmp_path):
+  """They share steps and train together; the run goes on with one of them.
+
+  The chief exports, evaluates and has the agent; each host has its replay.
+  """
+  (chief, _), (other, _) = map(_summary, _start_two(tmp_path, 120))
+  assert chief['environment_steps'] == other['environment_steps'] == 120
+  due = schedule.train_steps_after(120, program.config(120))
+  assert chief['train_steps'] == other['train_steps'] == due // 2 * 2 > 0
+  assert chief['weight'] == other['weight'] == due // 2 * 2
+  assert chief['episodes'] == other['episodes'] == 24
+  assert chief['evaluation'] and not other['evaluation']
+  assert chief['policy'] and not other['policy']
+  for folder, has_agent in ((tmp_path, True), (tmp_path / 'hosts/1', False)):
+    [newest] = checkpoints.checkpoints_in(folder / 'checkpoints')
+    assert newest.name == '000000000120'
+    names = [name for name, _ in tf.train.list_variables(f'{newest}/variables')]
+    assert any('agent' in name for name in names) == has_agent
+    assert list(newest.glob('replay-*.npz'))
+
+  # The other host has lost its disk, and takes the weights from the chief.
+  (tmp_path / 'hosts').rename(tmp_path / 'gone')
+  (chief, _), (other, _) = map(_summary, _start_two(tmp_path, 200))
+  assert chief['environment_steps'] == other['environment_steps'] == 200
+  assert chief['weight'] == other['weight'] == chief['train_steps'] > due
+
+  alone, messages = _summary(_start(tmp_path, 320))
+  assert 'a run of 2 hosts and is one of 1 now' in messages
+  assert alone['environment_steps'] == 320
+  assert alone['weight'] == alone['train_steps'] > chief['train_steps']
+
+
+def test_a_lost_host_ends_the_run_of_the_other(tmp_path):
+  """It is one sentence, and not a wait without end."""
+  chief, other = _start_two(tmp_path, 10_000_000)
+  for line in other.stderr:
+    if 'compiling the train step' in line:
+      break
+  other.send_signal(signal.SIGKILL)
+  other.communicate()
+  _, messages = chief.communicate(timeout=120)
+  assert chief.returncode == 1
+  assert 'another of the 2 hosts is gone' in messages.splitlines()[-1]
+
+
+def test_what_hosts_share_has_to_divide():
+  """An environment belongs to one host, a sequence to one replica."""
+  strategy = tf.distribute.get_strategy()
+  hosts = hosts_lib.Hosts(strategy)
+  assert hosts.share('parallel_environments', 5) == 5
+  hosts.count = 2
+  with pytest.raises(errors.RunError, match='parallel_environments is 5'):
+    hosts.share('parallel_environments', 5)
+  assert strategies.check_batch(5, strategy) == 5
