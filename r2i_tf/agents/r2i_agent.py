@@ -1,5 +1,6 @@
 """R2I as a TF-Agents agent: the wiring of world model and behaviour."""
 
+import contextlib
 from typing import Optional
 
 import tensorflow as tf
@@ -111,7 +112,9 @@ class R2IAgent(tf_agent.TFAgent):
     """Actor and critic."""
     return self._behavior
 
-  def train_step_hlo(self, batch_size: int, sequence_length: int) -> bytes:
+  def train_step_hlo(
+      self, batch_size: int, sequence_length: int, replica_count: int = 1
+  ) -> bytes:
     """Returns the train step's program before any compiler's optimisation.
 
     For tools that compile it elsewhere, as the preflight for TPUs does, or
@@ -119,11 +122,13 @@ class R2IAgent(tf_agent.TFAgent):
     that it updates are aliased with the ones it reads.
 
     Args:
-      batch_size: Sequences in a batch (B).
+      batch_size: Sequences of one replica (B).
       sequence_length: Steps in a sequence (T).
+      replica_count: How many replicas there are. With several, the exchange
+        between them is custom calls, which the module `replicas` explains.
 
     Returns:
-      A serialized HloModuleProto, which is for one replica.
+      A serialized HloModuleProto, which is for one of the replicas.
     """
     batch = tf.nest.map_structure(
         lambda spec: tf.TensorSpec(
@@ -140,9 +145,12 @@ class R2IAgent(tf_agent.TFAgent):
 
     # TensorFlow takes specs there only if every argument is one.
     program = tf.function(train_step, jit_compile=True, autograph=False)
-    generate = program.experimental_get_compiler_ir(
-        tf.TensorSpec([], tf.int32), *tf.nest.flatten(batch)
-    )
+    with contextlib.ExitStack() as stack:
+      if replica_count > 1:
+        stack.enter_context(replicas.described(replica_count))
+      generate = program.experimental_get_compiler_ir(
+          tf.TensorSpec([], tf.int32), *tf.nest.flatten(batch)
+      )
     # Left to find the device out, TensorFlow draws a random number.
     device = self._world_model.variables[0].device
     return generate(stage='hlo_serialized', device_name=device)

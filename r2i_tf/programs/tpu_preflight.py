@@ -26,6 +26,12 @@ def main() -> None:
       'Directory of the compiler, installed on first use, and of'
       ' preflight.json.',
   )
+  replicas = flags.DEFINE_integer(
+      'replicas',
+      1,
+      'How many chips share a batch; the program is that of one of them, with'
+      ' what they exchange.',
+  )
   task = flags.DEFINE_string(
       'task', None, 'The task, in place of the one that --config names.'
   )
@@ -34,15 +40,18 @@ def main() -> None:
           config_flag.run_config(config.value, task.value),
           topology.value,
           workdir.value,
+          replicas.value,
       )
   )
 
 
-def _check(config: run_config.RunConfig, topology: str, workdir: str) -> None:
+def _check(
+    config: run_config.RunConfig, topology: str, workdir: str, replicas: int
+) -> None:
   """Compiles, and prints the report."""
   command_line.load_tensorflow()
   from r2i_tf import tpu
 
-  report = tpu.check(config, topology, workdir)
+  report = tpu.check(config, topology, workdir, replicas)
   print(tpu.describe(report))
   sys.exit(0 if report.fits else 1)

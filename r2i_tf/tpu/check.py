@@ -15,6 +15,7 @@ from typing import Any, Optional
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
+from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf import quiet
 from r2i_tf import run_config
@@ -28,13 +29,14 @@ from r2i_tf.tpu import report as report_lib
 from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import workdir as workdir_lib
 
-Compiler = Callable[[bytes, str], Mapping[str, Any]]
+Compiler = Callable[[bytes, str, int], Mapping[str, Any]]
 
 
 def check(
     config: run_config.RunConfig,
     topology: str,
     workdir: str,
+    replicas: int = 1,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
     compile_for_tpu: Optional[Compiler] = None,
 ) -> report_lib.Report:
@@ -44,17 +46,20 @@ def check(
     config: The run.
     topology: Such as 'v5e:2x2'.
     workdir: Gets `preflight.json`, and on first use the compiler.
+    replicas: How many chips share a batch; the program is that of one of them,
+      with what they exchange.
     parts: Agent and environments.
-    compile_for_tpu: (HLO, topology) to an answer as `tpu_compiler` gives it,
-      which is asked by default.
+    compile_for_tpu: (HLO, topology, replicas) to an answer as `tpu_compiler`
+      gives it, which is asked by default.
 
   Raises:
-    errors.RunError: `topology` or `workdir` cannot be used, or the compiler
-      cannot be installed or fails.
+    errors.RunError: `topology`, `workdir` or `replicas` cannot be used, or the
+      compiler cannot be installed or fails.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
   """
   chip = chips.chip(topology)
+  _check_replicas(replicas, config.replay.batch_size, topology)
   paths = workdir_lib.Workdir(workdir)
   paths.check_writable()
   with _as_on_tpu():
@@ -65,14 +70,12 @@ def check(
   if compile_for_tpu is None:
     python = installation.ensure(paths.path / 'cache' / 'tpu_compiler', _note)
     compile_for_tpu = functools.partial(compiler.compile_for_tpu, python)
-  replay = config.replay
-  _note(
-      'tracing the train step for batches of'
-      f' {replay.batch_size} x {replay.sequence_length} steps'
-  )
+  sequences = config.replay.batch_size // replicas
+  length = config.replay.sequence_length
+  _note(f'tracing the train step for batches of {sequences} x {length} steps')
   start = time.monotonic()
   with _as_on_tpu():
-    hlo = agent.train_step_hlo(replay.batch_size, replay.sequence_length)
+    hlo = agent.train_step_hlo(sequences, length, replicas)
   trace_seconds = time.monotonic() - start
   _note(
       f'compiling it for {topology} with the TPU compiler, which takes a minute'
@@ -83,9 +86,10 @@ def check(
       config,
       any(specs.is_image(spec.shape, spec.dtype) for spec in observation),
       topology,
+      replicas,
       chip.available_bytes,
       trace_seconds,
-      compile_for_tpu(hlo, topology),
+      compile_for_tpu(hlo, topology, replicas),
   )
   files.write_json(
       record,
@@ -96,6 +100,19 @@ def check(
       },
   )
   return report
+
+
+def _check_replicas(replicas: int, batch_size: int, topology: str) -> None:
+  most = chips.count(topology)
+  if not 1 <= replicas <= most:
+    raise errors.RunError(
+        f'--replicas is {replicas}, but {topology} has chips for 1 to {most}.'
+    )
+  if batch_size % replicas:
+    raise errors.RunError(
+        f'--replicas is {replicas}, which does not divide replay.batch_size ='
+        f' {batch_size}.'
+    )
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The TPUs that a train step can be compiled for."""
 
 import dataclasses
+import math
 
 from r2i_tf import errors
 
@@ -40,6 +41,16 @@ GENERATIONS: dict[str, Chip] = {
     'v5p': Chip(95.73, _CUBES),
     'v6e': Chip(31.24, _FLAT),
 }
+
+
+def count(topology: str) -> int:
+  """Returns how many chips a topology has.
+
+  Args:
+    topology: One that `chip` knows.
+  """
+  _, _, grid = topology.partition(':')
+  return math.prod(map(int, grid.split('x')))
 
 
 def chip(topology: str) -> Chip:

@@ -15,7 +15,7 @@ _PROGRAM = pathlib.Path(__file__).with_name('tpu_compiler.py')
 
 
 def compile_for_tpu(
-    python: pathlib.Path, hlo: bytes, topology: str
+    python: pathlib.Path, hlo: bytes, topology: str, replicas: int
 ) -> dict[str, Any]:
   """Returns the answer of the TPU compiler to a program; see `tpu_compiler`.
 
@@ -23,13 +23,14 @@ def compile_for_tpu(
     python: The Python that has JAX and libtpu.
     hlo: A serialized HloModuleProto.
     topology: Such as 'v5e:2x2'.
+    replicas: How many chips of it run the program.
 
   Raises:
     errors.RunError: The compiler crashed; its messages have been printed.
   """
   options = [f'{key}={value}' for key, value in chips.chip(topology).options]
   process = subprocess.run(
-      [str(python), '-I', str(_PROGRAM), topology, *options],
+      [str(python), '-I', str(_PROGRAM), topology, str(replicas), *options],
       input=hlo,
       capture_output=True,
       env={k: v for k, v in os.environ.items() if k != 'XLA_FLAGS'},

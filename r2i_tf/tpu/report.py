@@ -56,12 +56,14 @@ class Cost:
       once. Memory on the chip is in it, and so is the padding of arrays.
     repeated_bytes: The same with every iteration counted, but without padding;
       None as before.
+    exchanges: How often the replicas exchange something.
   """
 
   flops: float
   repeated_flops: Optional[float]
   bytes_accessed: float
   repeated_bytes: Optional[float]
+  exchanges: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Report:
   Attributes:
     task: The environment's name.
     topology: Such as 'v5e:2x2'.
-    batch_size: Sequences in a batch, all of them on one chip.
+    replicas: How many chips share a batch.
+    batch_size: Sequences of a batch on one chip.
     sequence_length: Steps in a sequence.
     fits: Whether the chip's memory suffices.
     needed_bytes: The memory that is needed; rounded to a hundredth of its unit
@@ -88,6 +91,7 @@ class Report:
 
   task: str
   topology: str
+  replicas: int
   batch_size: int
   sequence_length: int
   fits: bool
@@ -104,6 +108,7 @@ def make(
     config: run_config.RunConfig,
     has_images: bool,
     topology: str,
+    replicas: int,
     available_bytes: int,
     trace_seconds: float,
     answer: Mapping[str, Any],
@@ -114,6 +119,7 @@ def make(
     config: The run.
     has_images: Whether a part of the observation is an image.
     topology: The TPUs that it was compiled for.
+    replicas: How many of them share a batch.
     available_bytes: The memory of a chip.
     trace_seconds: How long it took to trace the step.
     answer: As `tpu_compiler` gives it.
@@ -137,13 +143,15 @@ def make(
         answer['repeated_flops'],
         answer['bytes_accessed'],
         answer['repeated_bytes'],
+        answer['exchanges'],
     )
     needed = memory.all
     fits = needed <= available_bytes
   return Report(
       task=config.task,
       topology=topology,
-      batch_size=config.replay.batch_size,
+      replicas=replicas,
+      batch_size=config.replay.batch_size // replicas,
       sequence_length=config.replay.sequence_length,
       fits=fits,
       needed_bytes=needed,
@@ -180,9 +188,12 @@ def _exhausted(message: str) -> tuple[int, int]:
 
 def _verdict(report: Report) -> list[str]:
   needed, available = report.needed_bytes, report.available_bytes
+  chip = 'one chip'
+  if report.replicas > 1:
+    chip = f'each of {report.replicas} chips'
   lines = [
       f'{report.task}: one train step of {report.batch_size} x'
-      f' {report.sequence_length} steps on one chip of {report.topology}',
+      f' {report.sequence_length} steps on {chip} of {report.topology}',
       f'it {"fits" if report.fits else "does not fit"}: it needs'
       f' {_size(needed)} of {_size(available)}',
   ]
@@ -218,6 +229,7 @@ def _parts(report: Report) -> list[str]:
       _line('', _count(cost.repeated_flops), 'every iteration counted'),
       _line('accessed', _size(cost.bytes_accessed), once),
       _line('', _size(cost.repeated_bytes), 'every iteration, no padding'),
+      _line('exchanges', str(cost.exchanges), 'between replicas'),
       '',
       'time',
       *seconds,

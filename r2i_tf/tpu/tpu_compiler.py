@@ -6,7 +6,10 @@ TensorFlow 2.15, which needs an older NumPy, and libtpu is none of TensorFlow's
 business on a machine without a TPU. This file is therefore run by the Python of
 an environment of its own and imports nothing of r2i_tf:
 
-  python -I tpu_compiler.py v5e:2x2 < step.hlo
+  python -I tpu_compiler.py v5e:2x2 1 < step.hlo
+
+The number is that of replicas. Where there are several, custom calls stand in
+the program for what they exchange, and become the operations here.
 
 It writes one JSON object to standard output. Everything that libtpu has to say
 goes to standard error.
@@ -33,6 +36,8 @@ _BYTES = {
     'temporary_bytes': 'temp_size_in_bytes',
     'code_bytes': 'generated_code_size_in_bytes',
 }
+# Of an optimised module; one that is split is counted where it starts.
+_EXCHANGES = r' (?:all-reduce|all-gather)(?:-start)?\('
 # The instructions that pass their operand on.
 _COPIES = ('kCopy', 'kCopyStart', 'kCopyDone', 'kBitcast')
 
@@ -50,18 +55,21 @@ def main() -> None:
       # Else another program that uses libtpu, without a TPU too, is in the way.
       ALLOW_MULTIPLE_LIBTPU_LOAD='1',
   )
-  topology, *options = sys.argv[1:]
+  topology, replicas, *options = sys.argv[1:]
   result = _compile(
-      sys.stdin.buffer.read(), topology, dict(o.split('=', 1) for o in options)
+      sys.stdin.buffer.read(),
+      topology,
+      int(replicas),
+      dict(o.split('=', 1) for o in options),
   )
   with os.fdopen(answer, 'w', encoding='utf-8') as file:
     json.dump(result, file)
 
 
 def _compile(
-    hlo: bytes, topology: str, options: dict[str, str]
+    hlo: bytes, topology: str, replicas: int, options: dict[str, str]
 ) -> dict[str, Any]:
-  """Compiles `hlo`, an HloModuleProto, for one device of the topology."""
+  """Compiles `hlo`, an HloModuleProto, for the first devices of a topology."""
   import jax
   from jax._src.interpreters import mlir
   from jax.experimental import topologies
@@ -73,19 +81,22 @@ def _compile(
   described = topologies.get_topology_desc(
       platform='tpu', topology_name=topology, **options
   )
-  device = described.devices[0]
+  devices = tuple(described.devices[:replicas])
   settings = xla_client.CompileOptions()
-  settings.num_replicas = settings.num_partitions = 1
-  settings.executable_build_options.device_assignment = (
-      xla_client.DeviceAssignment.create(np.array([[device.id]]))
+  settings.num_replicas, settings.num_partitions = replicas, 1
+  build = settings.executable_build_options
+  build.num_replicas, build.num_partitions = replicas, 1
+  build.device_assignment = xla_client.DeviceAssignment.create(
+      np.array([[device.id] for device in devices])
   )
   with mlir.make_ir_context():
     module = ir.Module.parse(_jax.mlir.hlo_to_stablehlo(hlo))
     _drop_copies(module, ir)
+    _put_in_exchanges(module, ir, replicas)
     start = time.monotonic()
     try:
-      executable = device.client.compile(
-          module, xla_client.DeviceList((device,)), settings
+      executable = devices[0].client.compile(
+          module, xla_client.DeviceList(devices), settings
       )
     except jax.errors.JaxRuntimeError as error:
       return {
@@ -96,13 +107,15 @@ def _compile(
   memory = executable.get_compiled_memory_stats()
   cost = executable.cost_analysis()
   [optimized] = executable.hlo_modules()
+  text = optimized.to_string()
   return {
-      'device': device.device_kind,
+      'device': devices[0].device_kind,
       'compile_seconds': seconds,
       **{name: getattr(memory, theirs) for name, theirs in _BYTES.items()},
       'flops': cost['flops'],
       'bytes_accessed': cost['bytes accessed'],
-      **_repeated(optimized.to_string()),
+      'exchanges': len(re.findall(_EXCHANGES, text)),
+      **_repeated(text),
   }
 
 
@@ -119,6 +132,54 @@ def _drop_copies(module: Any, ir: Any) -> None:
   for operation in copies:
     operation.results[0].replace_all_uses_with(operation.operands[0])
     operation.erase()
+
+
+def _put_in_exchanges(module: Any, ir: Any, replicas: int) -> None:
+  """Replaces the custom calls that stand for exchanges between replicas.
+
+  Args:
+    module: A StableHLO module.
+    ir: The bindings of MLIR.
+    replicas: How many there are.
+  """
+  from jaxlib.mlir.dialects import stablehlo
+  import numpy as np
+
+  groups = ir.DenseIntElementsAttr.get(np.arange(replicas)[np.newaxis])
+
+  def index(result: Any) -> Any:
+    number = stablehlo.ReplicaIdOp()
+    return stablehlo.ConvertOp(result, number)
+
+  def gather(result: Any, x: Any) -> Any:
+    return stablehlo.AllGatherOp([result], [x], 0, groups)
+
+  def add(result: Any, x: Any) -> Any:
+    operation = stablehlo.AllReduceOp([result], [x], groups)
+    scalar = ir.RankedTensorType.get([], result.element_type)
+    block = operation.computation.blocks.append(scalar, scalar)
+    with ir.InsertionPoint(block):
+      stablehlo.ReturnOp([stablehlo.AddOp(*block.arguments)])
+    return operation
+
+  exchanges: dict[str, Callable[..., Any]]
+  exchanges = {'r2i.index': index, 'r2i.gather': gather, 'r2i.add': add}
+  calls = []
+
+  def visit(operation: Any) -> Any:
+    if operation.name == 'stablehlo.custom_call':
+      target = ir.StringAttr(operation.attributes['call_target_name']).value
+      if target in exchanges:
+        calls.append((exchanges[target], operation))
+    return ir.WalkResult.ADVANCE
+
+  module.operation.walk(visit)
+  for exchange, call in calls:
+    [result] = call.results
+    with ir.InsertionPoint(call), call.location:
+      new = exchange(ir.RankedTensorType(result.type), *call.operands)
+    result.replace_all_uses_with(new.result)
+    call.erase()
 
 
 def _repeated(text: str) -> dict[str, Optional[float]]:

@@ -12,6 +12,7 @@ from tf_agents.trajectories import time_step as ts
 from r2i_tf import R2IAgent
 from r2i_tf import config as agent_config
 from r2i_tf import draws
+from r2i_tf.agents import replicas
 from r2i_tf.specs import UnsupportedSpecError
 from tests.agents import small
 
@@ -165,6 +166,24 @@ def test_program_of_the_train_step(agent):
   for alias in aliases:
     [index] = alias.output_shape_index
     assert results[index] == parameters[alias.parameter_number]
+
+
+def test_program_of_one_of_several_replicas(agent):
+  """What cannot be lowered here stands in it as calls, each with its shape."""
+  program = hlo_pb2.HloModuleProto.FromString(agent.train_step_hlo(1, 7, 4))
+  calls = {}
+  for computation in program.computations:
+    for instruction in computation.instructions:
+      if instruction.opcode == 'custom-call':
+        calls.setdefault(instruction.custom_call_target, []).append(
+            tuple(instruction.shape.dimensions)
+        )
+  assert calls.keys() == {replicas.INDEX, replicas.ADD, replicas.GATHER}
+  # Returns of 3 steps from each start, and whether they count.
+  assert calls[replicas.GATHER] == [(4 * 7 * 3,)] * 2
+  gradients = [shape for shape in calls[replicas.ADD] if shape]
+  assert len(gradients) == len(agent._train_step.updates.optimizers)
+  assert 'custom-call' not in str(agent.train_step_hlo(1, 7))
 
 
 def test_extra_is_flat_and_scalar(agent):

@@ -60,6 +60,7 @@ def test_a_step_is_traced_and_handed_to_the_compiler(tmp_path):
           'repeated_flops': None,
           'bytes_accessed': 1.0,
           'repeated_bytes': None,
+          'exchanges': 0,
           'compile_seconds': 1.0,
       }
   )

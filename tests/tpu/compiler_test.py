@@ -97,7 +97,7 @@ def _compile(tmp_path, monkeypatch, program):
   path.write_text(f'import json, os, sys\n{program}\n')
   monkeypatch.setattr(compiler, '_PROGRAM', path)
   monkeypatch.setenv('XLA_FLAGS', '--for_tensorflow')
-  return compiler.compile_for_tpu(sys.executable, b'hlo', 'v4:2x2x1')
+  return compiler.compile_for_tpu(sys.executable, b'hlo', 'v4:2x2x1', 4)
 
 
 def test_the_program_gets_the_step_and_is_not_heard(
@@ -112,7 +112,11 @@ def test_the_program_gets_the_step_and_is_not_heard(
       'flags = os.environ.get("XLA_FLAGS")\n'
       'print(json.dumps([hlo, sys.argv[1:], flags]))',
   )
-  assert answer == ['hlo', ['v4:2x2x1', 'chip_config_name=megacore'], None]
+  assert answer == [
+      'hlo',
+      ['v4:2x2x1', '4', 'chip_config_name=megacore'],
+      None,
+  ]
   assert capfd.readouterr() == ('', '')
 
 

@@ -29,6 +29,7 @@ _ANSWER = {
     'repeated_flops': 3e12,
     'bytes_accessed': 4.0 * _GIB,
     'repeated_bytes': None,
+    'exchanges': 3,
     'compile_seconds': 75.0,
 }
 _REFUSAL = {
@@ -41,19 +42,22 @@ _REFUSAL = {
 }
 
 
-def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
+def _check(
+    tmp_path, answer, topology='v5e:2x2', parts=None, replicas=1, **changes
+):
   """Checks with a compiler that answers so; what it got, and the report."""
   got = []
 
-  def compile_for_tpu(hlo, topology):
-    got.append((hlo, topology))
+  def compile_for_tpu(hlo, topology, replicas):
+    got.append((hlo, topology, replicas))
     return answer
 
   def build_agent(time_step_spec, *_):
     return types.SimpleNamespace(
         time_step_spec=time_step_spec,
-        train_step_hlo=lambda b, t: (
-            f'{b} x {t} for {chunking.target_device().value}'.encode()
+        train_step_hlo=lambda b, t, replicas: (
+            f'{b} x {t} of {replicas} for'
+            f' {chunking.target_device().value}'.encode()
         ),
     )
 
@@ -61,6 +65,7 @@ def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
       fakes.config(**changes),
       topology,
       str(tmp_path / 'run'),
+      replicas,
       parts or parts_lib.RunParts(build_agent, fakes.load_batch, fakes.load),
       compile_for_tpu,
   )
@@ -70,7 +75,7 @@ def _check(tmp_path, answer, topology='v5e:2x2', parts=None, **changes):
 def test_a_step_that_fits(tmp_path, capsys):
   """The parts are told and add up; aliased outputs are not counted twice."""
   got, report = _check(tmp_path, _ANSWER)
-  assert got == [(b'2 x 8 for tpu', 'v5e:2x2')]
+  assert got == [(b'2 x 8 of 1 for tpu', 'v5e:2x2', 1)]
   assert report.fits and report.shrinkable == ()
   assert report.needed_bytes == 13 * _GIB + 12
   text = preflight.describe(report)
@@ -90,6 +95,23 @@ def test_a_step_that_fits(tmp_path, capsys):
   record = json.loads((tmp_path / 'run' / 'preflight.json').read_text())
   assert record['memory']['temporaries'] == 10 * _GIB
   assert record['config']['task'] == 'countdown/5'
+
+
+def test_replicas_share_a_batch(tmp_path):
+  """Each has its part, and the compiler is told how many there are."""
+  got, report = _check(tmp_path, _ANSWER, replicas=2)
+  assert got == [(b'1 x 8 of 2 for tpu', 'v5e:2x2', 2)]
+  assert (report.replicas, report.batch_size) == (2, 1)
+  text = preflight.describe(report)
+  assert '1 x 8 steps on each of 2 chips of v5e:2x2' in text
+
+
+@pytest.mark.parametrize('replicas', [0, 3, 5])
+def test_replicas_that_cannot_be(tmp_path, replicas):
+  """More than there are chips, none, or a number that splits a sequence."""
+  with pytest.raises(errors.RunError, match=f'--replicas is {replicas}, '):
+    _check(tmp_path, _ANSWER, replicas=replicas)
+  assert not (tmp_path / 'run').exists()
 
 
 def test_a_step_that_does_not_fit(tmp_path):
