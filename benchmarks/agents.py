@@ -71,7 +71,12 @@ def build(setting: Setting) -> R2IAgent:
       setting.time_step_spec,
       setting.action_spec,
       setting.config,
-      train_step_counter=tf.Variable(0, dtype=tf.int64, trainable=False),
+      train_step_counter=tf.Variable(
+          0,
+          dtype=tf.int64,
+          trainable=False,
+          aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+      ),
   )
 
 

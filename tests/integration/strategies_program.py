@@ -3,10 +3,11 @@
     python -m tests.integration.strategies_program <strategy> <actions> <folder>
 
 The strategy is `one`, `mirrored2` or `mirrored4`, with so many logical CPUs, or
-`multi_worker`, which reads TF_CONFIG. Takes two train steps on the same two
-batches, whichever it is, and writes to `<strategy>.npz` in the folder the
-values of all variables and what the learner reports after each; `multi_worker`
-does so for each worker, and adds its number to the name.
+`multi_worker`, which reads TF_CONFIG, and trains by TF-Agents' Learner where
+the others have ours. Takes two train steps on the same two batches, whichever
+it is, and writes to `<strategy>.npz` in the folder the values of all variables
+and what the learner reports after each; `multi_worker` does so for each worker,
+and adds its number to the name.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.train import learner as stock_learner
 
 from r2i_tf.training import learner as learner_lib
 from tests.agents import small
@@ -62,20 +64,50 @@ def values(agent):
   return {f'{i} {v.name}': v.numpy() for i, v in enumerate(variables)}
 
 
+def _steps(agent, batches, strategy):
+  """Takes the steps; yields what our learner reports."""
+  learner = learner_lib.Learner(agent, batches, strategy)
+  for _ in range(STEPS):
+    learner.train()
+    yield learner.take_losses()
+
+
+def _stock_steps(agent, batches, strategy, folder):
+  """The same by TF-Agents' Learner."""
+  learner = stock_learner.Learner(
+      folder,
+      agent.train_step_counter,
+      agent,
+      experience_dataset_fn=lambda: tf.data.Dataset.zip(
+          (batches, tf.data.Dataset.range(STEPS))
+      ),
+      strategy=strategy,
+      checkpoint_interval=0,
+      summary_interval=0,
+  )
+  for _ in range(STEPS):
+    info = learner.run(iterations=1)
+    yield {'loss': float(info.loss), **info.extra}
+
+
 def main(name, actions, folder):
   """Trains, and writes the file."""
   strategy = _strategy(name)
   spec = _ACTIONS[actions]
   with strategy.scope():
     agent = small.agent(action_spec=spec, starts_per_sequence=5)
-  learner = learner_lib.Learner(agent, _batches(spec, strategy), strategy)
-  found = {}
-  for step in range(STEPS):
-    learner.train()
-    for key, value in {**values(agent), **learner.take_losses()}.items():
-      found[f'{step} {key}'] = value
+  batches = _batches(spec, strategy)
   if name == 'multi_worker':
     name += str(strategy.cluster_resolver.task_id)
+    steps = _stock_steps(
+        agent, batches, strategy, os.path.join(folder, f'learner_of_{name}')
+    )
+  else:
+    steps = _steps(agent, batches, strategy)
+  found = {}
+  for step, losses in enumerate(steps):
+    for key, value in {**values(agent), **losses}.items():
+      found[f'{step} {key}'] = value
   np.savez(os.path.join(folder, name), **found)
 
 
