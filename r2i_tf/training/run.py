@@ -19,12 +19,14 @@ from tf_agents.trajectories import trajectory
 
 from r2i_tf import errors
 from r2i_tf import quiet
+from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.record import learning_curve
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.record import records
-from r2i_tf.replay import memory
+from r2i_tf.replay import room
+from r2i_tf.replay import sampling
 from r2i_tf.training import checkpoints
 from r2i_tf.training import collector as collector_lib
 from r2i_tf.training import evaluation
@@ -82,7 +84,8 @@ def train(
     The summary; everything else is under `workdir`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used, or the replay is too large.
+    errors.RunError: `workdir` cannot be used, the replay is too large, or its
+      disk is full.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -96,12 +99,18 @@ def train(
   with contextlib.ExitStack() as stack:
     interrupted = stack.enter_context(interruption.Interruption())
     run = _Run(config, paths, parts, interrupted, stack)
-    summary = run.finish(run.loop())
+    with run.replay.raising():
+      stopped = run.loop()
+    summary = run.finish(stopped)
   return summary
 
 
 class _Run:
-  """The state of `train`: its parts and its files."""
+  """The state of `train`: its parts and its files.
+
+  Attributes:
+    replay: Of the run.
+  """
 
   def __init__(
       self,
@@ -119,7 +128,9 @@ class _Run:
         contextlib.closing(progress_lib.Progress(config.steps))
     )
     # First of all: the rest takes minutes and gigabytes of its own.
-    progress.note(_check_memory(config, parts))
+    replay_class = parts.replay_class(config)
+    size = _replay_size(config, parts, replay_class)
+    progress.note(room.check(size, paths.replay))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     seed = _seed(config.seed, int(newest[-1].name) if newest else 0)
     # Keras draws initial weights from Python's own generator: all are seeded.
@@ -142,11 +153,14 @@ class _Run:
         config,
         tf.Variable(0, dtype=tf.int64, trainable=False, name='train_step'),
     )
-    replay = parts.replay(
+    replay = replay_class(
         self._agent.collect_data_spec,
         config.parallel_environments,
         config.replay.capacity,
+        paths.replay,
     )
+    replay.report = progress.note
+    self.replay = replay
     self._collector = collector_lib.Collector(
         self._environment,
         self._agent.collect_policy,
@@ -156,7 +170,15 @@ class _Run:
     self._recorder = self._collector.recorder
     self._learner = learner_lib.Learner(
         self._agent,
-        replay.sample(config.replay.batch_size, config.replay.sequence_length),
+        replay.sample(
+            config.replay.batch_size,
+            config.replay.sequence_length,
+            sampling.Sampling(
+                seed,
+                config.replay.episode_starts,
+                config.replay.whole_episodes,
+            ),
+        ),
     )
     paths.create(config)
     self._store = checkpoints.CheckpointStore(
@@ -244,7 +266,10 @@ class _Run:
     """Returns whether the train ratio asks for another train step."""
     steps = self._recorder.environment_steps
     due = schedule.train_steps_after(steps, self._config)
-    return self._learner.train_steps < due
+    if self._learner.train_steps >= due:
+      return False
+    # Of a replay that has lost files, there may be less than the prefill.
+    return self.replay.has_sequence(self._config.replay.sequence_length)
 
   def _train_step(self) -> None:
     if self._compiled:
@@ -295,10 +320,12 @@ class _Run:
     return path
 
 
-def _check_memory(
-    config: run_config.RunConfig, parts: parts_lib.RunParts
-) -> str:
-  """Refuses a replay that does not fit; returns a line that says how it does.
+def _replay_size(
+    config: run_config.RunConfig,
+    parts: parts_lib.RunParts,
+    replay_class: type[replay_lib.Replay],
+) -> replay_lib.Size:
+  """Returns how large the run's replay will be.
 
   One environment, which is closed again, tells how large a step is.
   """
@@ -310,10 +337,9 @@ def _check_memory(
   data_spec = tensor_spec.from_spec(
       trajectory.from_transition(time_step, action, time_step)
   )
-  size = parts.replay.size_of(
+  return replay_class.size_of(
       data_spec, config.parallel_environments, config.replay.capacity
   )
-  return memory.check(size)
 
 
 def _seed(seed: int, step: int) -> int:
