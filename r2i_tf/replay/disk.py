@@ -308,9 +308,14 @@ class DiskReplay(numbered.NumberedReplay):
           newest = self._newest[key][stream]
           target[place] = newest[first : first + len(piece)]
       else:
-        self._chunks[begin].read(
-            stream, first, {k: _bytes(t[place]) for k, t in targets.items()}
-        )
+        pieces = {key: _bytes(target[place]) for key, target in targets.items()}
+        try:
+          self._chunks[begin].read(stream, first, pieces)
+        except chunks.READ_ERRORS as error:
+          raise errors.RunError(
+              f'{self._path(begin)} cannot be read any more ({error}); the run'
+              ' goes on without it if you give the same command again.'
+          ) from error
 
   def _pieces(self, steps: range) -> Iterator[tuple[int, range]]:
     """Yields (first step of a chunk, those of `steps` that are in it)."""
