@@ -7,8 +7,10 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import replay as replay_lib
+from r2i_tf import world_model
 from r2i_tf.agents import experience
 from r2i_tf.replay import sampling as sampling_lib
+from tests.world_model import small
 
 _STREAMS = 3
 _KINDS = [replay_lib.UniformReplay, replay_lib.DiskReplay]
@@ -220,3 +222,34 @@ def test_what_pads_an_episode_is_masked(tmp_path, kind):
   # The episode itself is as it was.
   numbers = batch.action.numpy()[:, :5] % 50
   assert np.all(numbers % 5 == np.arange(5))
+
+
+def test_a_padded_episode_has_the_loss_of_the_episode(tmp_path, monkeypatch):
+  """What stands behind its end changes no number of the world model."""
+
+  def smooth(self, distribution, seed):
+    # No chance: which numbers are drawn depends on how many are.
+    del self, seed
+    probabilities = distribution.distribution.probs_parameter()
+    return tf.reshape(probabilities, [*probabilities.shape[:-2], -1])
+
+  monkeypatch.setattr(world_model.WorldModel, '_sample', smooth)
+  types = np.stack([_episodes(*[5] * 10)] * _STREAMS)
+  replay = replay_lib.DiskReplay(_spec(), _STREAMS, 120, tmp_path / 'replay')
+  for number in range(30):
+    replay.add(_steps(number, types))
+  model = small.model(tf.TensorSpec([3], tf.float32), action_size=3)
+  sampling = replay_lib.Sampling(whole_episodes=True)
+
+  def loss(batch):
+    image = tf.cast(batch.observation[..., 0, 0, :], tf.float32)
+    steps = experience.from_trajectory(
+        batch._replace(observation=image / 100),
+        lambda action: tf.one_hot(action % 3, 3),
+    )
+    value, _, metrics = model.loss(steps, [1, 2])
+    return [value.numpy(), *(metric.numpy() for metric in metrics.values())]
+
+  (padded,) = replay.sample(4, 8, sampling).take(1)
+  alone = tf.nest.map_structure(lambda leaf: leaf[:, :5], padded)
+  np.testing.assert_allclose(loss(padded), loss(alone), rtol=1e-5)
