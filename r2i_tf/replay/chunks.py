@@ -137,6 +137,9 @@ class Chunk:
 
     Args:
       stream: Its number.
+
+    Raises:
+      OSError: The file cannot be read.
     """
     if not self._is_checked[stream]:
       try:
@@ -145,7 +148,7 @@ class Chunk:
               _checksum(file, part, stream) == part.checksums[stream]
               for part in self._parts.values()
           )
-      except READ_ERRORS:
+      except EOFError:
         return False
     return bool(self._is_checked[stream])
 

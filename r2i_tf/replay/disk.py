@@ -39,6 +39,7 @@ _CHUNKS = 16  # At least so many make up the replay.
 _ALIGNMENT = 64  # TensorFlow takes such arrays as they are, without a copy.
 _INDEX = 'replay.json'
 _NEWEST = 'replay-newest.npz'
+_DAMAGED = 'damaged-'
 
 
 class DiskReplay(numbered.NumberedReplay):
@@ -216,6 +217,8 @@ class DiskReplay(numbered.NumberedReplay):
       begin, end = map(int, path.name.split('.')[0].split('-')[1:])
       if end <= step or (path not in kept and begin not in self._gaps):
         path.unlink(missing_ok=True)
+    for path in self._directory.glob(f'{_DAMAGED}*'):
+      path.unlink(missing_ok=True)
     for begin in list(self._chunks):
       if begin + self._chunk_steps <= step:
         del self._chunks[begin]
@@ -247,8 +250,7 @@ class DiskReplay(numbered.NumberedReplay):
         draws.streams, draws.starts, draws.lengths
     ):
       for begin, _ in self._pieces(range(start, start + length)):
-        chunk = self._chunks.get(begin)
-        if chunk is not None and not chunk.is_intact(stream):
+        if begin in self._chunks and not self._is_intact(begin, stream):
           gaps.add(begin)
     for begin in gaps:
       del self._chunks[begin]
@@ -256,6 +258,21 @@ class DiskReplay(numbered.NumberedReplay):
     if gaps:
       self._tell_of_gaps()
     return not gaps
+
+  def _is_intact(self, begin: int, stream: int) -> bool:
+    """Returns whether a chunk has a stream's steps; sets it aside if not.
+
+    Were it left in its place, a replay of nothing but damaged chunks would pass
+    for a full one at each start of the run, and end it at each first batch.
+    """
+    path = self._path(begin)
+    try:
+      if self._chunks[begin].is_intact(stream):
+        return True
+      path.rename(path.with_name(_DAMAGED + path.name))
+    except OSError:
+      pass  # It cannot be read now; it may be at the next start.
+    return False
 
   def _sequences(
       self,

@@ -205,6 +205,25 @@ def test_every_chunk_may_be_lost(tmp_path):
   assert after.held() == set(range(18, 24))
 
 
+def test_every_chunk_may_be_damaged(tmp_path):
+  """The start that finds it out ends in one sentence, the next collects."""
+  run = _Run(tmp_path)
+  run.collect(19)
+  run.save()
+  for path in run.files.iterdir():
+    _change(path)
+  with pytest.raises(errors.RunError, match='no 4 steps in a row'):
+    found = _Run(tmp_path).restore()
+    with found.replay.raising():
+      found.numbers()
+  after = _Run(tmp_path).restore()
+  assert not after.replay.has_sequence(4)
+  after.collect(4)
+  assert after.held() == set(range(18, 23))
+  after.save()
+  assert after.chunks() == [18]
+
+
 def test_a_chunk_lost_while_it_is_in_use_ends_in_one_sentence(tmp_path):
   """And the next start goes on without it."""
   run = _Run(tmp_path)
