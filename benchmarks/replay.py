@@ -77,6 +77,7 @@ def measure_sampling(
   Returns:
     By way: batch times, time over that of TF-Agents, bytes of memory.
   """
+  import tensorflow as tf
   from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
   from r2i_tf import replay as replay_lib
@@ -95,6 +96,11 @@ def measure_sampling(
       steps,
   )
   own = buffer.as_dataset(sample_batch_size=_BATCH, num_steps=_LENGTH)
+  # As for the others: a batch is drawn when it is asked for, never ahead.
+  options = tf.data.Options()
+  options.experimental_optimization.inject_prefetch = False
+  options.experimental_optimization.map_parallelization = False
+  own = own.with_options(options)
   batches = {
       'tf_agents': iter(own),
       'memory': iter(memory.sample(_BATCH, _LENGTH)),
@@ -115,7 +121,7 @@ def measure_sampling(
   return {
       name: {
           **times[name].record(),
-          'over_tf_agents': times[name].median / times['tf_agents'].median,
+          'over_tf_agents': times[name].over(times['tf_agents']),
           'sequences_per_second': _BATCH / times[name].median,
           'memory_bytes': held[name],
       }

@@ -116,7 +116,7 @@ def limited(workdir: pathlib.Path, times: float) -> dict[str, Any]:
       'most_bytes': most,
       'replay_bytes': chunks,
       'steps': steps,
-      'last': json.loads(last),
+      'train_steps': json.loads(last)['train_steps'],
       'minutes': (time.monotonic() - start) / 60,
   }
   shutil.rmtree(workdir)
@@ -204,6 +204,7 @@ def _table(record: dict[str, Any]) -> str:
       f'| most that it took | {limit["most_bytes"] / 1e9:.2f} GB |\n'
       f'| its replay | {limit["replay_bytes"] / 1e9:.1f} GB |\n'
       f'| environment steps | {limit["steps"]:,} |\n'
+      f'| train steps | {limit["train_steps"]:,} |\n'
       f'| minutes | {limit["minutes"]:.0f} |\n'
       f'| kills | {kills["kills"]} |\n'
       f'| starts that went on from the newest checkpoint | {len(kills["rows"])}'
