@@ -148,6 +148,8 @@ _MEMORY_MAZE: Changes = {
     'environment_processes': True,
     'prefill': 40_960,  # A sequence of 1024 from each environment.
     'train_ratio': 64.0,
+    # 123 GB of images; the published replay is on disk, too.
+    'replay.kind': 'disk',
     **_of_agent(
         {
             'world_model.sequence_model.output_size': 2048,
@@ -231,6 +233,7 @@ _DEBUG_RUN: Changes = {
     'environment_processes': False,
     'prefill': 2_048,
     'train_ratio': 64.0,
+    'replay.kind': 'memory',
     'replay.capacity': 100_000,
     'replay.batch_size': 16,
     'replay.sequence_length': 64,

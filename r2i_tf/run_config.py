@@ -32,19 +32,41 @@ class StrategyKind(enum.Enum):
   TPU = 'tpu'
 
 
+class ReplayKind(enum.Enum):
+  """Where experience is kept; docs/replay.md says how to choose."""
+
+  MEMORY = 'memory'  # Of the process that trains.
+  DISK = 'disk'  # Files in the run's directory, the newest steps in memory.
+  REVERB = 'reverb'  # A server of its own.
+
+
 @dataclasses.dataclass(frozen=True)
 class ReplayConfig:
   """How much experience is kept, and how much of it a train step sees.
+
+  By default every sequence of steps that is kept is equally likely, wherever in
+  an episode it starts. `episode_starts` and `whole_episodes` say otherwise, for
+  every kind: at the moment a batch is drawn, or, where a server draws, at the
+  moment a sequence is written to it.
 
   Attributes:
     capacity: Steps kept, over all environments together.
     batch_size: Sequences in a batch (B).
     sequence_length: Steps in a sequence (T).
+    kind: Where it is kept.
+    episode_starts: The probability that a sequence starts at the first step of
+      an episode; it runs on into the next ones. The others start anywhere.
+    whole_episodes: Whether each sequence is one episode, from its first step
+      on: cut after T steps if it is longer, padded to T if it is shorter with
+      steps that no loss sees. All episodes are equally likely.
   """
 
   capacity: int = 10_000_000
   batch_size: int = 4
   sequence_length: int = 1024
+  kind: ReplayKind = ReplayKind.MEMORY
+  episode_starts: float = 0.0
+  whole_episodes: bool = False
 
   def __post_init__(self) -> None:
     schema.require_positive(
@@ -54,6 +76,17 @@ class ReplayConfig:
         self.sequence_length >= 2,
         f'replay.sequence_length is {self.sequence_length}, but a sequence'
         ' needs at least 2 steps.',
+    )
+    schema.require(
+        0 <= self.episode_starts <= 1,
+        f'replay.episode_starts is {self.episode_starts}, but a probability'
+        ' lies in [0, 1].',
+    )
+    schema.require(
+        not (self.whole_episodes and self.episode_starts),
+        f'replay.episode_starts is {self.episode_starts} where'
+        ' replay.whole_episodes starts every sequence at the start of an'
+        ' episode; give one of the two.',
     )
 
 

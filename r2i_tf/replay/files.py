@@ -116,9 +116,9 @@ def _write_file(path: pathlib.Path, steps: np.ndarray, table: Table) -> None:
   # `np.savez` would need all at once, and would leave the archive open, to
   # complain when it is collected, where the disk is full.
   with zipfile.ZipFile(path, 'w') as archive:
-    _write_array(archive, _STEP, steps)
+    write_array(archive, _STEP, steps)
     for key, values in table.read(steps):
-      _write_array(archive, key, values)
+      write_array(archive, key, values)
 
 
 def _read_file(path: pathlib.Path, start: int, table: Table) -> int:
@@ -131,7 +131,8 @@ def _read_file(path: pathlib.Path, start: int, table: Table) -> int:
   return int(np.count_nonzero(kept))
 
 
-def _write_array(archive: zipfile.ZipFile, key: str, array: np.ndarray) -> None:
+def write_array(archive: zipfile.ZipFile, key: str, array: np.ndarray) -> None:
+  """Adds an array to an archive, as `np.savez` would."""
   with archive.open(f'{key}.npy', 'w', force_zip64=True) as file:
     np.lib.format.write_array(file, array, allow_pickle=False)
 

@@ -1,4 +1,8 @@
-"""The default replay: TF-Agents' TFUniformReplayBuffer, in this process."""
+"""The kind `memory`, the default: TF-Agents' TFUniformReplayBuffer.
+
+It is in this process and keeps the steps; which of them make a batch is the
+business of `sampling`.
+"""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -8,19 +12,18 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
-import tree
 
-from r2i_tf import specs
 from r2i_tf.replay import base
 from r2i_tf.replay import files
+from r2i_tf.replay import numbered
 
 # The memory that a checkpoint takes while it is written or read.
 _FILE_BYTES = 64 * 2**20
 _ID_BYTES = 8  # TF-Agents' buffer numbers its steps.
 
 
-class UniformReplay(base.Replay):
-  """Keeps the last steps of every stream, and draws each as often.
+class UniformReplay(numbered.NumberedReplay):
+  """Keeps the last steps of every stream in memory.
 
   The whole table is allocated when the replay is made.
   """
@@ -30,6 +33,7 @@ class UniformReplay(base.Replay):
       data_spec: Any,
       streams: int,
       capacity: int,
+      directory: Optional[pathlib.Path] = None,
       file_bytes: int = _FILE_BYTES,
   ):
     """Allocates the table.
@@ -38,9 +42,10 @@ class UniformReplay(base.Replay):
       data_spec: A nest of tensor specs, of one step of one stream.
       streams: How many there are.
       capacity: Steps to keep, over all streams.
+      directory: Has no use here: all files are in checkpoints.
       file_bytes: About how large a full file of a checkpoint is.
     """
-    super().__init__(data_spec, streams, capacity)
+    super().__init__(data_spec, streams, capacity, directory)
     self._buffer = _Buffer(data_spec, streams, self.size.capacity // streams)
     self._file_steps = max(1, file_bytes // (streams * self.size.step_bytes))
 
@@ -55,18 +60,6 @@ class UniformReplay(base.Replay):
     """Adds the next step of every stream; see the base class."""
     return self._buffer.add_batch(steps)
 
-  def sample(self, batch_size: int, sequence_length: int) -> tf.data.Dataset:
-    """Returns batches of sequences, all equally likely; see the base class."""
-    dataset = self._buffer.as_dataset(
-        sample_batch_size=batch_size, num_steps=sequence_length
-    ).map(lambda steps, _: steps)
-    options = tf.data.Options()
-    # By itself, TensorFlow would draw ahead: in a prefetch at the end, and in
-    # the map above, several calls of which it would run in parallel.
-    options.experimental_optimization.inject_prefetch = False
-    options.experimental_optimization.map_parallelization = False
-    return dataset.with_options(options)
-
   def save(
       self, directory: pathlib.Path, earlier: Optional[pathlib.Path]
   ) -> None:
@@ -77,6 +70,25 @@ class UniformReplay(base.Replay):
   def restore(self, directory: pathlib.Path) -> None:
     """Takes in the steps that `save` has written; see the base class."""
     self._buffer.go_on_from(files.load(self._buffer, directory))
+
+  def _held(self) -> list[range]:
+    """Returns the one stretch of steps that are held."""
+    return [self._buffer.held()]
+
+  def _step_types(self, steps: range) -> np.ndarray:
+    """Returns the step types [streams, len(steps)]."""
+    return self._buffer.values(numbered.STEP_TYPE, np.asarray(steps))
+
+  def _sequences(
+      self,
+      streams: tf.Tensor,
+      starts: tf.Tensor,
+      lengths: tf.Tensor,
+      length: int,
+  ) -> Any:
+    """Returns sequences [B, T, ...], in a graph."""
+    del lengths
+    return self._buffer.sequences(streams, starts, length)
 
 
 class _Buffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
@@ -96,11 +108,10 @@ class _Buffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
     """
     super().__init__(data_spec, batch_size=streams, max_length=length)
     self._streams, self._length = streams, length
-    paths = [path for path, _ in tree.flatten_with_path(data_spec)]
     # By key: the table's name for this part of a step, and its spec.
     self._parts = dict(
         zip(
-            map(specs.key_of, paths),
+            numbered.keys_of(data_spec),
             zip(
                 tf.nest.flatten(self._data_table.slots),
                 tf.nest.flatten(data_spec),
@@ -119,10 +130,22 @@ class _Buffer(tf_uniform_replay_buffer.TFUniformReplayBuffer):
 
   def read(self, steps: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Yields key and values [streams, len(steps), ...]."""
-    rows = self._rows(steps)
-    for key, (slot, spec) in self._parts.items():
-      values = self._data_table.read(rows, slot).numpy()
-      yield key, values.reshape([self._streams, len(steps), *spec.shape])
+    for key in self._parts:
+      yield key, self.values(key, steps)
+
+  def values(self, key: str, steps: np.ndarray) -> np.ndarray:
+    """Returns the values [streams, len(steps), ...] of one key."""
+    slot, spec = self._parts[key]
+    values = self._data_table.read(self._rows(steps), slot).numpy()
+    return values.reshape([self._streams, len(steps), *spec.shape])
+
+  def sequences(
+      self, streams: tf.Tensor, starts: tf.Tensor, length: int
+  ) -> Any:
+    """Returns sequences [B, T, ...] of given streams and first steps [B]."""
+    steps = starts[:, tf.newaxis] + tf.range(length, dtype=tf.int64)
+    rows = steps % self._length + streams[:, tf.newaxis] * self._length
+    return self._data_table.read(rows)
 
   def write(
       self, steps: np.ndarray, values_of: Callable[[str], np.ndarray]

@@ -136,7 +136,8 @@ class Agreement:
     episodes: Episodes that have finished on all hosts.
     restarts: Crashes of environments that all hosts have survived.
     interrupted: Whether one of them was asked to stop.
-    is_ready: Whether each of them has collected its share of the prefill.
+    is_ready: Whether each of them has collected its share of the prefill, and
+      can draw from its replay.
     seconds: Wall time of the run, on the chief.
     save_is_due: Whether the chief wants a checkpoint.
   """
@@ -163,15 +164,24 @@ class Agreement:
     self.seconds = 0.0
     self.save_is_due = False
 
-  def renew(self, interrupted: bool, seconds: float, save_is_due: bool) -> None:
+  def renew(
+      self,
+      interrupted: bool,
+      seconds: float,
+      save_is_due: bool,
+      has_sequence: bool,
+  ) -> None:
     """Agrees again, on the numbers of now; waits for all hosts.
 
     Args:
       interrupted: Whether this host was asked to stop.
       seconds: Wall time of the run here.
       save_is_due: Whether a checkpoint is due here.
+      has_sequence: Whether the replay has one here; one that has lost files may
+        have less than the prefill.
     """
     recorder, chief = self._recorder, self._hosts.is_chief
+    is_ready = recorder.environment_steps >= self._ready_at and has_sequence
     windows = (records.SHOWN, records.WINDOW)
     sums = [recorder.sum_of_returns(window) for window in windows]
     found = self._hosts.add(
@@ -180,7 +190,7 @@ class Agreement:
             recorder.episodes,
             recorder.restarts,
             interrupted,
-            recorder.environment_steps < self._ready_at,
+            not is_ready,
             seconds if chief else 0.0,
             save_is_due if chief else 0.0,
             *np.reshape(sums, -1),

@@ -1,8 +1,9 @@
 """The parts of a run: the default ones, and the place of one's own."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 import dataclasses
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
@@ -10,6 +11,7 @@ from tf_agents.environments import py_environment
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import environments
+from r2i_tf import errors
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.agents import r2i_agent
@@ -19,6 +21,12 @@ BuildAgent = Callable[
     [ts.TimeStep, Any, run_config.RunConfig, tf.Variable], tf_agent.TFAgent
 ]
 LoadBatch = Callable[..., py_environment.PyEnvironment]
+
+# The class of each kind of replay that one process has for itself.
+_REPLAYS: Mapping[run_config.ReplayKind, type[replay_lib.Replay]] = {
+    run_config.ReplayKind.MEMORY: replay_lib.UniformReplay,
+    run_config.ReplayKind.DISK: replay_lib.DiskReplay,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +40,35 @@ class RunParts:
       `environments.load_batch`.
     load: (task, seed, options) to a single environment, for the specs before
       the run and the evaluation after it.
-    replay: The class of the replay, made of (data spec, streams, capacity).
+    replay: The class of the replay, made of (data spec, streams, capacity,
+      directory); None for that of `replay.kind` in the run's configuration.
   """
 
   build_agent: BuildAgent
   load_batch: LoadBatch
   load: evaluation.LoadEnvironment
-  replay: type[replay_lib.Replay] = replay_lib.UniformReplay
+  replay: Optional[type[replay_lib.Replay]] = None
+
+  def replay_class(
+      self, config: run_config.RunConfig
+  ) -> type[replay_lib.Replay]:
+    """Returns the class of the run's replay.
+
+    Args:
+      config: The run.
+
+    Raises:
+      errors.RunError: Its kind is none that one process has for itself.
+    """
+    kind = config.replay.kind
+    replay = self.replay or _REPLAYS.get(kind)
+    if replay is None:
+      raise errors.RunError(
+          f"replay.kind is {kind.value!r}, which needs the replay server's"
+          ' address, and a run in one process knows of none; set it to'
+          f' {" or ".join(repr(other.value) for other in _REPLAYS)}.'
+      )
+    return replay
 
 
 def _build_r2i_agent(

@@ -24,12 +24,14 @@ from tf_agents.trajectories import trajectory
 
 from r2i_tf import errors
 from r2i_tf import quiet
+from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.record import learning_curve
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.record import records
-from r2i_tf.replay import memory
+from r2i_tf.replay import room
+from r2i_tf.replay import sampling
 from r2i_tf.training import checkpoints
 from r2i_tf.training import collector as collector_lib
 from r2i_tf.training import evaluation
@@ -95,8 +97,9 @@ def train(
     but the first have a directory of their own there, `hosts/<number>`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used, the replay is too large, hosts or
-      replicas do not divide what they share, or a host is gone.
+    errors.RunError: `workdir` cannot be used, the replay is too large or its
+      disk is full, hosts or replicas do not divide what they share, or a host
+      is gone.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -112,13 +115,19 @@ def train(
   with contextlib.ExitStack() as stack:
     interrupted = stack.enter_context(interruption.Interruption())
     run = _Run(config, paths, parts, interrupted, stack, strategy, hosts)
+    with hosts.watched(), run.replay.raising():
+      stopped = run.loop()
     with hosts.watched():
-      summary = run.finish(run.loop())
+      summary = run.finish(stopped)
   return summary
 
 
 class _Run:
-  """The state of `train`: its parts and its files."""
+  """The state of `train`: its parts and its files.
+
+  Attributes:
+    replay: Of the run.
+  """
 
   def __init__(
       self,
@@ -142,7 +151,9 @@ class _Run:
         contextlib.closing(progress_lib.Progress(config.steps))
     )
     # First of all: the rest takes minutes and gigabytes of its own.
-    progress.note(_check_memory(config, parts, count, capacity))
+    replay_class = parts.replay_class(config)
+    size = _replay_size(config, parts, replay_class, count, capacity)
+    progress.note(room.check(size, paths.replay))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     step = int(newest[-1].name) if newest else 0
     seed = _seed(config.seed, step, hosts.index)
@@ -167,7 +178,11 @@ class _Run:
           config,
           _train_step_counter(),
       )
-    replay = parts.replay(self._agent.collect_data_spec, count, capacity)
+    replay = replay_class(
+        self._agent.collect_data_spec, count, capacity, paths.replay
+    )
+    replay.report = progress.note
+    self.replay = replay
     self._collector = collector_lib.Collector(
         self._environment,
         self._agent.collect_policy,
@@ -177,7 +192,15 @@ class _Run:
     self._recorder = self._collector.recorder
     self._learner = learner_lib.Learner(
         self._agent,
-        replay.sample(batch_size, config.replay.sequence_length),
+        replay.sample(
+            batch_size,
+            config.replay.sequence_length,
+            sampling.Sampling(
+                seed,
+                config.replay.episode_starts,
+                config.replay.whole_episodes,
+            ),
+        ),
         strategy,
         config.train_steps_per_call,
     )
@@ -307,7 +330,10 @@ class _Run:
 
   def _agree(self, seconds: float, save_is_due: bool) -> None:
     requested = self._interrupted.requested
-    self._agreement.renew(requested, seconds, save_is_due)
+    length = self._config.replay.sequence_length
+    self._agreement.renew(
+        requested, seconds, save_is_due, self.replay.has_sequence(length)
+    )
 
   def _is_interrupted(self) -> bool:
     """Returns whether to stop, as soon as all hosts can know of it."""
@@ -392,13 +418,14 @@ def _train_step_counter() -> tf.Variable:
   )
 
 
-def _check_memory(
+def _replay_size(
     config: run_config.RunConfig,
     parts: parts_lib.RunParts,
+    replay_class: type[replay_lib.Replay],
     streams: int,
     capacity: int,
-) -> str:
-  """Refuses a replay that does not fit; returns a line that says how it does.
+) -> replay_lib.Size:
+  """Returns how large the replay of this host will be.
 
   One environment, which is closed again, tells how large a step is.
   """
@@ -410,8 +437,7 @@ def _check_memory(
   data_spec = tensor_spec.from_spec(
       trajectory.from_transition(time_step, action, time_step)
   )
-  size = parts.replay.size_of(data_spec, streams, capacity)
-  return memory.check(size)
+  return replay_class.size_of(data_spec, streams, capacity)
 
 
 def _seed(seed: int, step: int, host: int) -> int:

@@ -2,6 +2,7 @@
 
 config.json          the configuration and the versions it ran with
 checkpoints/         from which a run goes on
+replay/              the steps of a replay on disk, which checkpoints lack
 metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
@@ -61,6 +62,7 @@ class Workdir:
     self.path = pathlib.Path(path).expanduser()
     self.config = self.path / 'config.json'
     self.checkpoints = self.path / 'checkpoints'
+    self.replay = self.path / 'replay'
     self.metrics = self.path / 'metrics.jsonl'
     self.tensorboard = self.path / 'tensorboard'
     self.policies = self.path / 'policies'

@@ -39,6 +39,7 @@ _DEFAULT = {
     'replay.capacity': 1e7,
     'replay.batch_size': 4,
     'replay.sequence_length': 1024,
+    'replay.kind': 'disk',
     'agent.precision': 'float16',
     _MEMORY + 'kind': 's3m',
     _MEMORY + 'output_size': 4096,
@@ -176,14 +177,15 @@ _COLUMNS = {
 
 # Where we do not follow; docs/presets.md says why.
 _PRECISION = {'agent.precision': 'mixed_bfloat16'}
+_IN_MEMORY = {'replay.kind': 'memory'}
 _OURS = {
-    _DEFAULTS: _PRECISION,
-    'bsuite': {},
-    'popgym': {'prefill': 8 * 1024, **_PRECISION},
+    _DEFAULTS: {**_IN_MEMORY, **_PRECISION},
+    'bsuite': _IN_MEMORY,
+    'popgym': {'prefill': 8 * 1024, **_IN_MEMORY, **_PRECISION},
     'memory_maze': {'prefill': 40 * 1024, **_PRECISION},
-    'atari100k': {'replay.capacity': 110_000},
-    'dmc_proprio': _PRECISION,
-    'dmc_vision': {'replay.capacity': 1_010_000, **_PRECISION},
+    'atari100k': {'replay.capacity': 110_000, **_IN_MEMORY},
+    'dmc_proprio': {**_IN_MEMORY, **_PRECISION},
+    'dmc_vision': {'replay.capacity': 1_010_000, **_IN_MEMORY, **_PRECISION},
 }
 
 # What is ours alone, and left at what changes nothing.
@@ -307,3 +309,4 @@ def test_debug_runs_are_small(name):
   assert debug.task.split('/')[0] == run.task.split('/')[0]
   assert name.startswith(run.task.split('/')[0])
   assert debug.steps <= 50_000 and debug.replay.capacity <= 100_000
+  assert debug.replay.kind == run_config.ReplayKind.MEMORY

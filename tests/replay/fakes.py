@@ -22,8 +22,8 @@ _STREAM = 1000  # The numbers of the steps of one stream are apart by this.
 class ListReplay(replay_lib.Replay):
   """Another replay than the default: lists of steps, one for each stream."""
 
-  def __init__(self, data_spec, streams, capacity):
-    super().__init__(data_spec, streams, capacity)
+  def __init__(self, data_spec, streams, capacity, directory=None):
+    super().__init__(data_spec, streams, capacity, directory)
     self._steps = [[] for _ in range(streams)]
 
   @classmethod
@@ -33,7 +33,8 @@ class ListReplay(replay_lib.Replay):
   def add(self, steps):
     return tf.numpy_function(self._append, tf.nest.flatten(steps), [])
 
-  def sample(self, batch_size, sequence_length):
+  def sample(self, batch_size, sequence_length, sampling=None):
+    del sampling  # It draws by NumPy's generator, uniformly.
     specs = tf.nest.flatten(self.data_spec)
 
     def draw(_):

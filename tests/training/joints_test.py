@@ -9,7 +9,10 @@ from tf_agents.environments import batched_py_environment
 from tf_agents.specs import array_spec
 from tf_agents.specs import tensor_spec
 
+from r2i_tf import errors
 from r2i_tf import replay as replay_lib
+from r2i_tf import run_config
+from r2i_tf import schema
 from r2i_tf.agents import R2IAgent
 from r2i_tf.record import records
 from r2i_tf.training import collector as collector_lib
@@ -24,7 +27,8 @@ _IMAGE = (8, 8, 3)
 
 
 @pytest.mark.parametrize(
-    'replay', [replay_lib.UniformReplay, replays.ListReplay]
+    'replay',
+    [replay_lib.UniformReplay, replay_lib.DiskReplay, replays.ListReplay],
 )
 def test_a_run_goes_on_with_any_replay(tmp_path, replay):
   """Another class in its parts is all that another replay needs."""
@@ -40,6 +44,68 @@ def test_a_run_goes_on_with_any_replay(tmp_path, replay):
   losses = [r['loss'] for r in records.read(tmp_path / 'metrics.jsonl')]
   # The mean reward: one a step, and none for the step that begins the next.
   assert all(0.7 < loss < 1.0 for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ('options', 'loss'),
+    [
+        # Five steps pay 1, the sixth, between two episodes, nothing: a sequence
+        # of the first four has a mean reward of 1, one of the six padded to
+        # eight 5/8.
+        ({'sequence_length': 4, 'episode_starts': 1.0}, 1.0),
+        ({'sequence_length': 8, 'whole_episodes': True}, 5 / 8),
+    ],
+)
+def test_a_run_samples_as_its_configuration_says(tmp_path, options, loss):
+  """Every sequence starts where an episode does."""
+  replay = dataclasses.replace(fakes.config().replay, **options)
+  run.train(fakes.config(replay=replay), str(tmp_path), fakes.parts())
+  losses = [r['loss'] for r in records.read(tmp_path / 'metrics.jsonl')]
+  assert losses == pytest.approx([loss] * len(losses))
+
+
+def test_a_run_that_lost_its_replay_collects_anew(tmp_path):
+  """It says so, and trains again once there is a sequence to train on."""
+  config = fakes.config(
+      replay=dataclasses.replace(
+          fakes.config().replay, kind=run_config.ReplayKind.DISK, capacity=160
+      )
+  )
+  run.train(config, str(tmp_path), fakes.parts())
+  files = list((tmp_path / 'replay').iterdir())
+  assert files
+  for path in files:
+    path.unlink()
+  longer = dataclasses.replace(config, steps=300)
+  summary = run.train(longer, str(tmp_path), fakes.parts())
+  assert summary.environment_steps == 300
+  assert summary.train_steps == schedule.train_steps_after(300, config)
+
+
+def test_a_kind_that_needs_a_server_is_refused(tmp_path):
+  """One sentence, before anything is built or written."""
+  config = fakes.config(
+      replay=dataclasses.replace(
+          fakes.config().replay, kind=run_config.ReplayKind.REVERB
+      )
+  )
+  with pytest.raises(errors.RunError, match="replay server's address"):
+    run.train(config, str(tmp_path / 'run'), fakes.parts())
+  assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'episode_starts': 1.5}, r'probability lies in \[0, 1\]'),
+        ({'episode_starts': -0.1}, r'probability lies in \[0, 1\]'),
+        ({'episode_starts': 0.5, 'whole_episodes': True}, 'one of the two'),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(changes, message):
+  """By the configuration, before a run."""
+  with pytest.raises(schema.ConfigError, match=message):
+    run_config.ReplayConfig(**changes)
 
 
 class _Filmed(fakes.Countdown):

@@ -6,6 +6,7 @@ import pytest
 
 from r2i_tf import config as agent_config
 from r2i_tf import run_config
+from r2i_tf import schema
 from r2i_tf.record import records
 from r2i_tf.training import run
 
@@ -60,6 +61,13 @@ def first(tmp_path_factory):
 def test_one_seed_gives_identical_metrics_for_200_train_steps(first, tmp_path):
   """Environments, initial weights, replay and train steps: all seeded."""
   assert _metrics(_config(), tmp_path) == first
+
+
+def test_a_replay_on_disk_gives_the_same_run(first, tmp_path):
+  """The same sequences are sampled of it, and nothing else is another."""
+  config = schema.replace(_config(), {'replay.kind': 'disk'})
+  assert _metrics(config, tmp_path) == first
+  assert list((tmp_path / 'replay').glob('chunk-*'))
 
 
 def test_another_seed_gives_other_metrics(first, tmp_path):

@@ -1,13 +1,15 @@
-"""Whether the replay of a run fits into the memory of the machine.
+"""Whether the replay of a run fits into memory, and onto the disk.
 
 TF-Agents' replay buffer fills its whole table with zeros when it is built, and
 the system hands over every page of it then (measured: 1 GB of table, 1 GB
 resident before the first step). A capacity that does not fit ends in a kill
-without a word, some minutes later; here it is refused before.
+without a word, some minutes later; here it is refused before. A replay on disk
+would end with a full one, some days later.
 """
 
 from collections.abc import Iterator
 import pathlib
+import shutil
 from typing import Optional
 
 import psutil
@@ -19,37 +21,78 @@ from r2i_tf.replay import base
 # is built. The rest is for environments, the agent, the train step (its arrays,
 # where there is no accelerator, and its compilation) and for batches.
 _SHARE = 0.8
+# That in the room on the disk. The rest is for checkpoints, and for the steps
+# that have left the replay but not the last two checkpoints.
+_DISK_SHARE = 0.9
 
 
-def check(size: base.Size, available: Optional[int] = None) -> str:
+def check(
+    size: base.Size, directory: pathlib.Path, available: Optional[int] = None
+) -> str:
   """Refuses a replay that does not fit.
 
   Args:
     size: Of the replay.
+    directory: Where its files are, if it has any; it need not exist yet.
     available: Bytes of free memory; by default as `available_bytes` finds them.
 
   Returns:
     A line for the user: how much the replay will take, and of how much.
 
   Raises:
-    errors.RunError: It does not fit; the sentence names a capacity that does.
+    errors.RunError: It does not fit; the sentence names a capacity that does,
+      if there is one.
   """
   if available is None:
     available = available_bytes()
-  largest = int(_SHARE * available) // size.step_bytes
-  if size.capacity > largest:
+  steps = f"the replay's {size.capacity:,} steps of {size.step_bytes:,} bytes"
+  memory = f'the {_in_units(available)} of memory available'
+  if size.chunk is None:
+    _check_capacity(size, int(_SHARE * available), f'{_SHARE:.0%} of {memory}')
+    return f'{steps} take {_in_units(size.memory_bytes)} of {memory}'
+  room = room_for(directory)
+  disk = f'the {_in_units(room)} of disk available to {directory}'
+  _check_capacity(size, int(_DISK_SHARE * room), f'{_DISK_SHARE:.0%} of {disk}')
+  taken = _in_units(size.memory_bytes)
+  if size.memory_bytes > _SHARE * available:
     raise errors.RunError(
-        f'the replay of {size.capacity:,} steps takes'
-        f' {_in_units(size.total_bytes)}, {size.step_bytes:,} bytes for each,'
-        f' but it may take {_SHARE:.0%} of the {_in_units(available)} of memory'
-        f' available; set replay.capacity to {_rounded_down(largest)} or less,'
-        ' or train where there is more memory.'
+        f'the newest {size.chunk:,} steps of the replay take {taken}, but they'
+        f' may take {_SHARE:.0%} of {memory}; train where there is more memory.'
     )
   return (
-      f"the replay's {size.capacity:,} steps of {size.step_bytes:,} bytes take"
-      f' {_in_units(size.total_bytes)} of the {_in_units(available)} of memory'
-      ' available'
+      f'{steps} take {_in_units(size.disk_bytes)} of {disk}, and {taken} of'
+      f' {memory}'
   )
+
+
+def room_for(directory: pathlib.Path) -> int:
+  """Returns how many bytes a replay may have in all in a directory.
+
+  That is what is free on its disk, and what the replay takes there already.
+
+  Args:
+    directory: Of the replay; it need not exist yet.
+  """
+  taken = sum(path.stat().st_size for path in directory.glob('chunk-*'))
+  existing = directory.absolute()
+  while not existing.exists():
+    existing = existing.parent
+  return taken + shutil.disk_usage(existing).free
+
+
+def _check_capacity(size: base.Size, share: int, of: str) -> None:
+  """Refuses more steps than fit into so many bytes."""
+  largest = share // size.step_bytes
+  if size.capacity > largest:
+    others = ' or train where there is more room'
+    if size.chunk is None:
+      others = ', replay.kind to disk, or train where there is more memory'
+    raise errors.RunError(
+        f'the replay of {size.capacity:,} steps takes'
+        f' {_in_units(size.capacity * size.step_bytes)},'
+        f' {size.step_bytes:,} bytes for each, but it may take {of}; set'
+        f' replay.capacity to {_rounded_down(largest)} or less{others}.'
+    )
 
 
 def available_bytes(root: pathlib.Path = pathlib.Path('/')) -> int:
