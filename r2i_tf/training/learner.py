@@ -47,9 +47,12 @@ class Learner:
     self.steps_per_call = steps_per_call
     self._agent = agent
     self._strategy = strategy or tf.distribute.get_strategy()
+    # A strategy's own iterator draws ahead, in threads, from which the same seed
+    # would not give the same run again. A TPU takes from no other; it gets one
+    # when the first batch is needed.
     self._feeds_devices = isinstance(self._strategy, tf.distribute.TPUStrategy)
     self._dataset = batches
-    self._batches: Any = None
+    self._batches: Any = None if self._feeds_devices else iter(batches)
     with self._strategy.scope():
       agent.initialize()
     self._train_function = common.function(self._train)
@@ -65,7 +68,11 @@ class Learner:
       tf.errors.OutOfRangeError: There are no more batches.
     """
     if self._batches is None:
-      self._batches = self._iterator()
+      self._batches = iter(
+          self._strategy.distribute_datasets_from_function(
+              lambda _: self._dataset
+          )
+      )
     self._loss_sum += self._train_function()
     self._loss_count += self.steps_per_call
     self.train_steps += self.steps_per_call
@@ -104,20 +111,6 @@ class Learner:
         (1, losses),
     )
     return losses
-
-  def _iterator(self) -> Any:
-    """Returns an iterator over batches, one for each replica in turn.
-
-    A strategy's own draws ahead, in threads, from which the same seed would not
-    give the same run again. A TPU takes from no other.
-    """
-    if self._feeds_devices:
-      return iter(
-          self._strategy.distribute_datasets_from_function(
-              lambda _: self._dataset
-          )
-      )
-    return iter(self._dataset)
 
   def _train_once(self) -> tf.Tensor:
     if self._feeds_devices:
