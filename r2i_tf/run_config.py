@@ -6,6 +6,7 @@ dataclass, checked. Nothing here imports TensorFlow.
 """
 
 import dataclasses
+import enum
 from typing import Any, Optional
 
 import ml_collections
@@ -18,19 +19,34 @@ from r2i_tf import schema
 from r2i_tf.environments import options
 
 
+class ReplayKind(enum.Enum):
+  """Where the experience is kept."""
+
+  MEMORY = 'memory'
+  DISK = 'disk'
+  REVERB = 'reverb'
+
+
 @dataclasses.dataclass(frozen=True)
 class ReplayConfig:
   """How much experience is kept, and how much of it a train step sees.
 
   Attributes:
+    kind: Where it is kept: in the run's memory, in its files, or in a replay
+      server, from which many processes work (docs/distributed.md).
     capacity: Steps kept, over all environments together.
     batch_size: Sequences in a batch (B).
     sequence_length: Steps in a sequence (T).
+    stride: Of a replay server: steps from the start of one sequence to the
+      start of the next; a divisor of `sequence_length`. None takes one that is
+      near an eighth of it, and not below 16 where the length allows.
   """
 
+  kind: ReplayKind = ReplayKind.MEMORY
   capacity: int = 10_000_000
   batch_size: int = 4
   sequence_length: int = 1024
+  stride: Optional[int] = None
 
   def __post_init__(self) -> None:
     schema.require_positive(
@@ -41,6 +57,31 @@ class ReplayConfig:
         f'replay.sequence_length is {self.sequence_length}, but a sequence'
         ' needs at least 2 steps.',
     )
+    if self.stride is not None:
+      schema.require_positive(self, 'replay', 'stride')
+      schema.require(
+          self.sequence_length % self.stride == 0,
+          f'replay.stride is {self.stride}, but it must be a divisor of'
+          f' replay.sequence_length = {self.sequence_length}.',
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class RolesConfig:
+  """How the processes of a run with a replay server work together.
+
+  Attributes:
+    weights_seconds: Seconds between two times that the learner publishes its
+      weights, and that a collector asks for them.
+    export_seconds: Seconds between two times that the learner exports its
+      policies.
+  """
+
+  weights_seconds: float = 5.0
+  export_seconds: float = 300.0
+
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'roles', 'weights_seconds', 'export_seconds')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +102,7 @@ class RunConfig:
     prefill: Environment steps collected before the first train step.
     train_ratio: Steps replayed in training for each environment step.
     replay: The experience.
+    roles: The processes of a run with a replay server.
     log_seconds: Seconds between two lines of metrics.
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
@@ -81,6 +123,7 @@ class RunConfig:
   prefill: int = 4_096
   train_ratio: float = 32.0
   replay: ReplayConfig = ReplayConfig()
+  roles: RolesConfig = RolesConfig()
   log_seconds: float = 10.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100

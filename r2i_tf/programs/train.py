@@ -2,13 +2,20 @@
 
 r2i-train --config=quickstart --workdir=runs/first
 
+With --config.replay.kind=reverb it is the learner of a run with a replay server
+at --replay_address (docs/distributed.md).
+
 --config names a recipe (docs/presets.md), such as bsuite or bsuite:debug, or a
 .py file of your own. --config.<field>=<value> changes a field.
 """
 
+from typing import Optional
+
 from absl import flags
 
+from r2i_tf import errors
 from r2i_tf import run_config
+from r2i_tf import stack
 from r2i_tf.programs import closing
 from r2i_tf.programs import command_line
 from r2i_tf.programs import config_flag
@@ -26,16 +33,50 @@ def main() -> None:
   task = flags.DEFINE_string(
       'task', None, 'The task, in place of the one that --config names.'
   )
+  address = flags.DEFINE_string(
+      'replay_address',
+      None,
+      'Where the replay server is, as <host>:<port>, for'
+      ' --config.replay.kind=reverb.',
+  )
+  connect_seconds = flags.DEFINE_float(
+      'connect_seconds', 60.0, 'How long to wait for a replay server to start.'
+  )
   command_line.run(
       lambda _: _train(
-          config_flag.run_config(config.value, task.value), workdir.value
+          config_flag.run_config(config.value, task.value),
+          workdir.value,
+          address.value,
+          connect_seconds.value,
       )
   )
 
 
-def _train(config: run_config.RunConfig, workdir: str) -> None:
+def _train(
+    config: run_config.RunConfig,
+    workdir: str,
+    address: Optional[str],
+    connect_seconds: float,
+) -> None:
   """Trains, and prints the outcome."""
+  is_remote = config.replay.kind == run_config.ReplayKind.REVERB
+  if is_remote != (address is not None):
+    raise errors.RunError(
+        f'replay.kind is {config.replay.kind.value!r} and --replay_address is'
+        f' {address}, but a replay server needs both'
+        ' --config.replay.kind=reverb and --replay_address=<host>:<port>, and'
+        ' any other replay neither.'
+    )
   command_line.load_tensorflow()
-  from r2i_tf.training import run
+  if address is None:
+    from r2i_tf.training import run
 
-  print(closing.report(run.train(config, workdir)))
+    print(closing.report(run.train(config, workdir)))
+    return
+  stack.require_reverb()
+  from r2i_tf.roles import learner
+
+  summary = learner.train(config, workdir, address, connect_seconds)
+  if summary is not None:
+    print(closing.report(summary))
+  command_line.end()

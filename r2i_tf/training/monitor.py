@@ -21,7 +21,7 @@ class Monitor:
   def __init__(
       self,
       config: run_config.RunConfig,
-      recorder: episodes.EpisodeRecorder,
+      recorder: episodes.Counts,
       learner: learner_lib.Learner,
       writer: metrics.MetricsWriter,
       progress: progress_lib.Progress,

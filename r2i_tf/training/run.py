@@ -90,6 +90,11 @@ def train(
     environments.CrashedEnvironmentError: One of a pool crashed once more than
       it is restarted. The same holds.
   """
+  if config.replay.kind == run_config.ReplayKind.REVERB:
+    raise errors.RunError(
+        "replay.kind is 'reverb', but this run has a replay of its own: give"
+        ' r2i-train a --replay_address, or call r2i_tf.roles.learner.train.'
+    )
   paths = workdir_lib.Workdir(workdir)
   paths.check(config)
   # Closes, at the end or where the set-up fails, all that has been opened.

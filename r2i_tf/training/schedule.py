@@ -44,7 +44,7 @@ def train_steps_after(
 
 
 def stop_reason(
-    recorder: episodes.EpisodeRecorder,
+    recorder: episodes.Counts,
     minutes: float,
     config: run_config.RunConfig,
 ) -> Optional[StopReason]:
