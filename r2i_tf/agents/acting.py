@@ -4,7 +4,6 @@ The learner publishes the values of `R2IPolicy.acting_variables`; a collector
 builds the same policy here, of the same configuration, and assigns them.
 """
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -18,12 +17,15 @@ from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import layout
 
 
-@dataclasses.dataclass
-class _Actor:
+class _Actor(tf.Module):
   """The behaviour of a policy, without a critic."""
 
-  actions: actions_lib.ActionCodec
-  actor: actions_lib.Actor
+  def __init__(
+      self, actions: actions_lib.ActionCodec, actor: actions_lib.Actor
+  ):
+    super().__init__(name='behavior')
+    self.actions = actions
+    self.actor = actor
 
 
 def collect_policy(

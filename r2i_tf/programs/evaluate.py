@@ -51,6 +51,7 @@ def _evaluate(
         pathlib.Path(policy), episodes, seed, task
     ):
       line = {'train_steps': train_steps, **dataclasses.asdict(score)}
+      del line['returns']  # They are in evaluation.json, beside the policy.
       print(json.dumps(line), flush=True)
     return
   result = evaluation.evaluate(

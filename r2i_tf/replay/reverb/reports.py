@@ -61,7 +61,9 @@ def take(client: reverb.Client) -> list[Report]:
   """
   info = client.server_info(timeout=5)[tables.REPORTS]
   count = min(info.current_size, _AT_ONCE)
-  taken = []
+  taken: list[Report] = []
+  if not count:
+    return taken
   for sample in client.sample(tables.REPORTS, count, emit_timesteps=False):
     fields = json.loads(bytes(sample.data[0].tobytes()))
     returns = tuple(fields.pop('returns'))
