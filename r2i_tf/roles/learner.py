@@ -113,12 +113,8 @@ class _Learning:
         )
     )
     data_spec = setup.data_spec(self._environment)
-    _check_server(
-        address,
-        setup.identity(config, data_spec),
-        lambda: interrupted.requested,
-        connect_seconds,
-    )
+    own = setup.identity(config, data_spec)
+    _check_server(address, own, lambda: interrupted.requested, connect_seconds)
     tf.keras.utils.set_random_seed(config.seed)
     quiet.first_compilation()
     self._agent = parts.build_agent(
@@ -162,6 +158,7 @@ class _Learning:
                 self._agent.collect_policy.acting_variables,
                 self._counts,
                 config.roles.weights_seconds,
+                lambda: _check_again(address, own),
             )
         )
     )
@@ -175,7 +172,11 @@ class _Learning:
       compiling: Told when the first train step is over.
     """
     while True:
-      self._publisher.exchange(self._learner.train_steps)
+      try:
+        self._publisher.exchange(self._learner.train_steps)
+      except errors.RunError:
+        self._save()
+        raise
       stopped = self._stop_reason()
       if stopped is not None:
         break
@@ -305,4 +306,10 @@ def _check_server(
     found = connection.join(address, stop, seconds)
   except connection.ServerGoneError:
     raise _StoppedError from None
+  identity_lib.check_same(found, own, address, setup.SHARED)
+
+
+def _check_again(address: str, own: identity_lib.Identity) -> None:
+  """Refuses a server that has come back as another; it may be gone again."""
+  found = connection.read_identity(address)
   identity_lib.check_same(found, own, address, setup.SHARED)

@@ -1,5 +1,6 @@
 """The learner's small traffic with the server: weights out, reports in."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 import time
 from typing import Optional
@@ -24,6 +25,7 @@ class Publisher:
       variables: Sequence[tf.Variable],
       counts: counts_lib.RemoteCounts,
       seconds: float,
+      check: Callable[[], None],
   ):
     """Talks to nobody yet.
 
@@ -32,11 +34,15 @@ class Publisher:
       variables: To publish.
       counts: Gets the reports.
       seconds: From one publication to the next.
+      check: Raises `errors.RunError` if the server is not the one of this run;
+        called when it has come back.
     """
     self._address = address
     self._variables = variables
     self._counts = counts
     self._seconds = seconds
+    self._check = check
+    self._is_lost = False
     self._client: Optional[reverb.Client] = None
     self._pushed = self._read = -float('inf')
 
@@ -45,6 +51,9 @@ class Publisher:
 
     Args:
       train_step: Of the weights.
+
+    Raises:
+      errors.RunError: Another server has taken the place of the run's.
     """
     now = time.monotonic()
     push_is_due = now - self._pushed >= self._seconds
@@ -54,9 +63,14 @@ class Publisher:
     if not connection.is_open(self._address):
       # The reader of batches says so. See `connection` for why it is closed.
       self._client = None
+      self._is_lost = True
       return
     client = self._client = self._client or reverb.Client(self._address)
     try:
+      if self._is_lost:
+        self._check()
+        self._is_lost = False
+        push_is_due = True  # Its weights may be old, or none.
       if push_is_due:
         connection.call(weights.push, client, train_step, self._variables)
         self._pushed = time.monotonic()

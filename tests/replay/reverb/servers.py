@@ -59,7 +59,10 @@ def serve(directory, settings_=None, identity_=None, spec=SPEC, port=0):
 def steps(number, streams, episode=5):
   """Returns step `number` of every stream, in episodes of `episode` steps."""
   kind = [0, *[1] * (episode - 2), 2]
-  full = lambda value, dtype: np.full([streams], value, dtype)
+
+  def full(value, dtype):
+    return np.full([streams], value, dtype)
+
   place = np.stack([np.arange(streams), full(number, np.int64)], 1)
   return trajectory.Trajectory(
       step_type=full(kind[number % episode], np.int32),
