@@ -101,7 +101,6 @@ def test_mistakes_are_one_sentence(tmp_path):
   """Of everybody who can make them, with exit code 2 and without a wait."""
   free = server_lib.free_port(0)
   with contextlib.ExitStack() as stack:
-    start = lambda *arguments: stack.enter_context(_program(*arguments))
     other = stack.enter_context(socket.socket())
     other.bind(('', 0))
     other.listen()
@@ -113,7 +112,7 @@ def test_mistakes_are_one_sentence(tmp_path):
     def case(expected, program, *arguments):
       directory = tmp_path / str(len(cases))
       directory.mkdir()
-      process = start(program, directory, *arguments)
+      process = stack.enter_context(_program(program, directory, *arguments))
       cases.append((expected, process))
 
     def settings(name):
