@@ -1,8 +1,8 @@
 """How fast is a replay server, against the replay in memory?
 
-Writes steps of several streams and reads batches of sequences, first of vectors,
-then of images of a board with one bright square that moves, through a server in
-a process of its own and through the replay of one process, in turn:
+Writes steps of several streams and reads batches of sequences, of vectors and
+of images of a board with one bright square that moves, through a server in a
+process of its own and through the replay of one process, in turn:
 
   python -m benchmarks.reverb_replay
   python -m benchmarks.reverb_replay --collectors=1,2,4
@@ -128,7 +128,11 @@ def _memory(spec: Any, length: int, count: int) -> _Way:
   from r2i_tf import replay as replay_lib
 
   replay = replay_lib.UniformReplay(spec, _STREAMS, _STREAMS * count)
-  add = tf.function(replay.add)
+
+  @tf.function
+  def add(step: Any) -> None:
+    replay.add(step)
+
   batches = iter(replay.sample(_BATCH, length))
 
   def write(steps: Any) -> None:
@@ -204,7 +208,7 @@ def _serve(spec: Any, settings: Any, port: int, directory: str) -> None:
   from r2i_tf.replay.reverb import identity
   from r2i_tf.replay.reverb import server
 
-  server.ReplayServer(
+  listening = server.ReplayServer(
       identity.Identity(
           'benchmark',
           identity.describe(spec),
@@ -218,6 +222,7 @@ def _serve(spec: Any, settings: Any, port: int, directory: str) -> None:
       pathlib.Path(directory),
   )
   time.sleep(1e6)
+  listening.close()
 
 
 def _spec(shape: list[int], dtype: Any) -> Any:
