@@ -151,7 +151,7 @@ def test_a_recipe_starts_a_file_of_ones_own(tmp_path):
         ('--config.steps', '--config.steps has no value; every argument has'),
         ('--config.steps=-1', 'steps is -1, but it must be positive'),
         ('--config.max_minutes=soon', 'it takes a float or None'),
-        ('--config.replay=3', 'as in --config.replay.capacity=<value>.'),
+        ('--config.replay=3', 'as in --config.replay.kind=<value>.'),
         (
             '--config.agent.precision=float23',
             "did you mean 'float32'?",

@@ -136,26 +136,31 @@ def read_identity(address: str) -> identity_lib.Identity:
     ServerGoneError: It stopped listening.
   """
 
-  def read() -> str:
-    client = reverb.Client(address)
-    info = client.server_info(timeout=int(_CALL_SECONDS))
-    if tables.IDENTITY not in info or not info[tables.IDENTITY].current_size:
+  deadline = time.monotonic() + _CALL_SECONDS
+  while True:
+    try:
+      text = call(_read_identity, address, seconds=_CALL_SECONDS + 1)
+      return identity_lib.Identity.from_json(text, address)
+    except ServerGoneError as error:
+      if not is_open(address):
+        raise
+      # One that has just begun to listen has it in a moment.
+      if time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+        continue
       raise errors.RunError(
-          f'--replay_address is {address}, where a Reverb server has no'
-          f' {tables.IDENTITY!r}: start one with r2i-replay-server.'
-      )
-    return read_text(client, tables.IDENTITY)
+          f'--replay_address is {address}, where something listens that is no'
+          ' replay server of r2i_tf: name the port that r2i-replay-server'
+          ' printed.'
+      ) from error
 
-  try:
-    text = call(read, seconds=_CALL_SECONDS + 1)
-  except ServerGoneError as error:
-    if not is_open(address):
-      raise
-    raise errors.RunError(
-        f'--replay_address is {address}, where something listens that is no'
-        ' replay server: name the port that r2i-replay-server printed.'
-    ) from error
-  return identity_lib.Identity.from_json(text, address)
+
+def _read_identity(address: str) -> str:
+  client = reverb.Client(address)
+  info = client.server_info(timeout=int(_CALL_SECONDS))
+  if tables.IDENTITY not in info or not info[tables.IDENTITY].current_size:
+    raise ServerGoneError(f'no {tables.IDENTITY}')
+  return read_text(client, tables.IDENTITY)
 
 
 def join(

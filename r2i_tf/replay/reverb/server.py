@@ -140,8 +140,8 @@ def free_port(port: int) -> int:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     try:
+      # No more than bound: whoever knocks must not find it open.
       listener.bind(('::', port))
-      listener.listen()
     except OSError as error:
       raise errors.RunError(
           f'--port is {port}, which cannot be listened on ({error.strerror}):'
