@@ -149,11 +149,11 @@ def _reverb(spec: Any, length: int, count: int):
 
   from r2i_tf.replay.reverb import connection
   from r2i_tf.replay.reverb import reading
-  from r2i_tf.replay.reverb import server
   from r2i_tf.replay.reverb import writing
+  from r2i_tf.roles import ports
 
   settings = _settings(length, count)
-  port = server.free_port(0)
+  port = ports.free_port(0)
   address = f'localhost:{port}'
   context = multiprocessing.get_context('spawn')
   with tempfile.TemporaryDirectory() as directory:
@@ -265,8 +265,8 @@ def collecting(number: int, seconds: float) -> float:
   """
   import reverb
 
-  from r2i_tf.replay.reverb import server
   from r2i_tf.replay.reverb import tables as tables_lib
+  from r2i_tf.roles import ports
   from tests.roles import runs
 
   settings = [s for s in runs.SETTINGS if 'environments' not in s]
@@ -279,7 +279,7 @@ def collecting(number: int, seconds: float) -> float:
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
   with tempfile.TemporaryDirectory() as directory:
     run = runs.Run(
-        pathlib.Path(directory), server.free_port(0), number, settings
+        pathlib.Path(directory), ports.free_port(0), number, settings
     )
     run.start()
     try:

@@ -63,11 +63,12 @@ def _run(
 ) -> None:
   """Runs all roles."""
   stack.require_reverb()
-  command_line.load_tensorflow()
-  from r2i_tf.replay.reverb import server as server_lib
+  stack.require_tf_agents()
+  # No TensorFlow here: its threads and a fork do not go together.
   from r2i_tf.roles import local_cluster
+  from r2i_tf.roles import ports
 
-  port = server_lib.free_port(port)
+  port = ports.free_port(port)
   path = pathlib.Path(workdir).expanduser()
   address = f'--replay_address=localhost:{port}'
   # What the command line says of the configuration, for all alike.

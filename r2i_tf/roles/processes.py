@@ -15,6 +15,7 @@ import time
 from typing import Optional
 
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # Loaded here: not between a fork and what follows.
 _PAUSE = 0.05
 
 
@@ -111,6 +112,6 @@ class Role:
 
 def _end_with_parent(parent: int) -> None:
   """Has the system send this process SIGTERM when its parent ends."""
-  ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+  _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
   if os.getppid() != parent:
     os._exit(1)  # It ended before it could be watched.

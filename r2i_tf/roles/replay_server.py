@@ -8,6 +8,7 @@ import time
 from r2i_tf import errors
 from r2i_tf import run_config
 from r2i_tf.replay.reverb import server as server_lib
+from r2i_tf.roles import ports
 from r2i_tf.roles import setup
 from r2i_tf.training import interruption
 from r2i_tf.training import parts as parts_lib
@@ -39,7 +40,7 @@ def serve(
     data_spec = setup.data_spec(environment)
   directory = pathlib.Path(workdir).expanduser() / 'replay'
   with interruption.Interruption() as interrupted:
-    port = server_lib.free_port(port)
+    port = ports.free_port(port)
     # Before Reverb's own lines: it is the first that is to be known.
     setup.note(
         f'the replay server listens on port {port} of all interfaces of'

@@ -23,7 +23,7 @@ import time
 
 from benchmarks import tables
 from r2i_tf.record import records
-from r2i_tf.replay.reverb import server as server_lib
+from r2i_tf.roles import ports
 from tests.roles import runs
 
 _KINDS = (
@@ -52,7 +52,7 @@ def main() -> None:
   rng = random.Random(arguments.seed)
   rows = []
   with tempfile.TemporaryDirectory() as directory:
-    run = runs.Run(pathlib.Path(directory), server_lib.free_port(0), 2)
+    run = runs.Run(pathlib.Path(directory), ports.free_port(0), 2)
     run.start()
     try:
       run.until_trained(20, 300)

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip('reverb')
 
-from r2i_tf.replay.reverb import server as server_lib  # noqa: E402
+from r2i_tf.roles import ports  # noqa: E402
 from tests.replay.reverb import servers  # noqa: E402
 from tests.roles import runs  # noqa: E402
 
@@ -99,7 +99,7 @@ def _refused(process):
 
 def test_mistakes_are_one_sentence(tmp_path):
   """Of everybody who can make them, with exit code 2 and without a wait."""
-  free = server_lib.free_port(0)
+  free = ports.free_port(0)
   with contextlib.ExitStack() as stack:
     other = stack.enter_context(socket.socket())
     other.bind(('', 0))

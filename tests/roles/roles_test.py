@@ -12,8 +12,8 @@ import pytest
 
 reverb = pytest.importorskip('reverb')
 
-from r2i_tf.replay.reverb import server as server_lib  # noqa: E402
 from r2i_tf.replay.reverb import tables  # noqa: E402
+from r2i_tf.roles import ports  # noqa: E402
 from tests.roles import runs  # noqa: E402
 
 _STOP = 30  # Seconds in which a learner that is asked to stop has ended.
@@ -22,7 +22,7 @@ _STOP = 30  # Seconds in which a learner that is asked to stop has ended.
 @pytest.fixture(name='run', scope='module')
 def _run(tmp_path_factory):
   directory = tmp_path_factory.mktemp('run')
-  run = runs.Run(directory, server_lib.free_port(0), collectors=2)
+  run = runs.Run(directory, ports.free_port(0), collectors=2)
   run.start()
   try:
     run.until_trained(20, 180)

@@ -135,7 +135,6 @@ def read_identity(address: str) -> identity_lib.Identity:
     errors.RunError: What listens there is no replay server of this package.
     ServerGoneError: It stopped listening.
   """
-
   deadline = time.monotonic() + _CALL_SECONDS
   while True:
     try:

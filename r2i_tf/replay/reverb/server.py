@@ -2,7 +2,6 @@
 
 import pathlib
 import shutil
-import socket
 from typing import Any
 
 import reverb
@@ -36,7 +35,8 @@ class ReplayServer:
       identity: What it is for.
       settings: Of the experience.
       data_spec: A nest of tensor specs, of one step.
-      port: What `free_port` returned.
+      port: One that is free: Reverb starts without an error, and is never
+        reached, where another server has it.
       directory: Of the checkpoints.
 
     Raises:
@@ -121,30 +121,3 @@ class ReplayServer:
   def close(self) -> None:
     """Stops listening."""
     self._server.stop()
-
-
-def free_port(port: int) -> int:
-  """Returns the port, or a free one for 0, if it can be listened on.
-
-  Reverb itself starts without an error where another server has the port.
-
-  Args:
-    port: The port; 0 for any that is free.
-
-  Raises:
-    errors.RunError: It is in use, or not allowed.
-  """
-  with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as listener:
-    # A server that has just ended leaves connections behind, which do not
-    # count; one that listens does.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    try:
-      # No more than bound: whoever knocks must not find it open.
-      listener.bind(('::', port))
-    except OSError as error:
-      raise errors.RunError(
-          f'--port is {port}, which cannot be listened on ({error.strerror}):'
-          ' name another one, or 0 for any that is free.'
-      ) from error
-    return listener.getsockname()[1]

@@ -11,9 +11,9 @@ from r2i_tf import errors  # noqa: E402
 from r2i_tf.replay.reverb import connection  # noqa: E402
 from r2i_tf.replay.reverb import identity  # noqa: E402
 from r2i_tf.replay.reverb import reports  # noqa: E402
-from r2i_tf.replay.reverb import server as server_lib  # noqa: E402
 from r2i_tf.replay.reverb import weights  # noqa: E402
 from r2i_tf.replay.reverb import writing  # noqa: E402
+from r2i_tf.roles import ports  # noqa: E402
 from tests.replay.reverb import servers  # noqa: E402
 
 
@@ -35,7 +35,7 @@ def test_a_port_in_use_is_refused():
     other.listen()
     port = other.getsockname()[1]
     with pytest.raises(errors.RunError, match=f'--port is {port}.*in use'):
-      server_lib.free_port(port)
+      ports.free_port(port)
 
 
 def test_it_goes_on_from_its_last_checkpoint(tmp_path):
@@ -125,7 +125,7 @@ def test_an_address_is_a_host_and_a_port(address):
 
 def test_an_address_where_nothing_listens_is_a_sentence():
   """After the seconds that one was ready to wait."""
-  port = server_lib.free_port(0)
+  port = ports.free_port(0)
   with pytest.raises(errors.RunError, match='nothing has listened'):
     connection.join(f'localhost:{port}', lambda: False, 0.3)
 

@@ -9,6 +9,7 @@ from tf_agents.trajectories import trajectory
 from r2i_tf.replay.reverb import identity
 from r2i_tf.replay.reverb import server as server_lib
 from r2i_tf.replay.reverb import tables
+from r2i_tf.roles import ports
 
 # A step knows its stream and its number in the 'policy info', of all places,
 # since nothing else looks at it there.
@@ -44,7 +45,7 @@ def identity_of(task='task', spec=SPEC, config=None):
 @contextlib.contextmanager
 def serve(directory, settings_=None, identity_=None, spec=SPEC, port=0):
   """Yields the address of a server, and the server."""
-  port = server_lib.free_port(port)
+  port = ports.free_port(port)
   server = server_lib.ReplayServer(
       identity_ or identity_of(),
       settings_ or settings(),
