@@ -58,6 +58,7 @@ def _collect(
   """Collects until it is asked to stop."""
   command_line.load_tensorflow()
   stack.require_reverb()
+  command_line.use_cpu()
   from r2i_tf.roles import collector
 
   collector.collect(address, environments, seed, connect_seconds)

@@ -45,6 +45,16 @@ def load_tensorflow() -> None:
   quiet.load_tensorflow()
 
 
+def use_cpu() -> None:
+  """Leaves accelerators to the other programs on the machine.
+
+  TensorFlow would take all memory of a GPU for itself.
+  """
+  import tensorflow as tf
+
+  tf.config.set_visible_devices([], 'GPU')
+
+
 def end() -> NoReturn:
   """Ends a program that has done its work, and saved it, with exit code 0.
 

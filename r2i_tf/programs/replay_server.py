@@ -44,6 +44,7 @@ def _serve(config: run_config.RunConfig, workdir: str, port: int) -> None:
   """Serves until it is asked to stop."""
   command_line.load_tensorflow()
   stack.require_reverb()
+  command_line.use_cpu()
   from r2i_tf.roles import replay_server
 
   replay_server.serve(config, workdir, port)

@@ -104,23 +104,22 @@ class _Collector:
     data_spec = setup.data_spec(environment)
     self._identity = setup.identity(config, data_spec)
     identity_lib.check_same(identity, self._identity, address, setup.SHARED)
-    with tf.device('/CPU:0'):
-      policy = acting.collect_policy(
-          tensor_spec.from_spec(environment.time_step_spec()),
-          tensor_spec.from_spec(environment.action_spec()),
-          config.agent,
-      )
-      self._variables = policy.acting_variables
-      self._writer = stack.enter_context(
-          contextlib.closing(
-              writing.SequenceWriter(
-                  address, data_spec, count, setup.settings(config), seed
-              )
-          )
-      )
-      self._collector = collector_lib.Collector(
-          environment, policy, [self._writer.add], config.collect_steps
-      )
+    policy = acting.collect_policy(
+        tensor_spec.from_spec(environment.time_step_spec()),
+        tensor_spec.from_spec(environment.action_spec()),
+        config.agent,
+    )
+    self._variables = policy.acting_variables
+    self._writer = stack.enter_context(
+        contextlib.closing(
+            writing.SequenceWriter(
+                address, data_spec, count, setup.settings(config), seed
+            )
+        )
+    )
+    self._collector = collector_lib.Collector(
+        environment, policy, [self._writer.add], config.collect_steps
+    )
     self._recorder = self._collector.recorder
     self._client: Optional[reverb.Client] = reverb.Client(address)
     self._name = uuid.uuid4().hex

@@ -87,12 +87,14 @@ class BatchReader:
         self._spec,
     )
     flat = tuple(tf.nest.flatten(signature))
-    return tf.data.Dataset.from_generator(
+    dataset = tf.data.Dataset.from_generator(
         self._taken, output_signature=flat
-    ).map(
-        lambda *parts: tf.nest.pack_sequence_as(signature, parts),
-        num_parallel_calls=None,
-    )
+    ).map(lambda *parts: tf.nest.pack_sequence_as(signature, parts))
+    options = tf.data.Options()
+    # By itself, TensorFlow would take a batch ahead, and `is_ready` say no.
+    options.experimental_optimization.inject_prefetch = False
+    options.experimental_optimization.map_parallelization = False
+    return dataset.with_options(options)
 
   def _taken(self) -> Iterator[Any]:
     while not self._stopping.is_set():
