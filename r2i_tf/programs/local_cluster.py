@@ -19,6 +19,8 @@ from r2i_tf import stack
 from r2i_tf.programs import command_line
 from r2i_tf.programs import config_flag
 
+_PATIENCE = 24 * 60 * 60  # Seconds.
+
 
 def main() -> None:
   """Runs the program."""
@@ -70,7 +72,12 @@ def _run(
 
   port = ports.free_port(port)
   path = pathlib.Path(workdir).expanduser()
-  address = f'--replay_address=localhost:{port}'
+  # The cluster knows whether its server runs; to load a large checkpoint takes
+  # that a while.
+  address = [
+      f'--replay_address=localhost:{port}',
+      f'--connect_seconds={_PATIENCE}',
+  ]
   # What the command line says of the configuration, for all alike.
   settings = _settings(sys.argv[1:])
   settings.append('--config.replay.kind=reverb')
@@ -84,11 +91,11 @@ def _run(
       *_program('train'),
       *settings,
       f'--workdir={path / "learner"}',
-      address,
+      *address,
   ]
   others = [('learner', learner)]
   for index in range(collectors):
-    others.append((f'collector {index}', [*_program('collect'), address]))
+    others.append((f'collector {index}', [*_program('collect'), *address]))
   if evaluator:
     policy = path / 'learner' / 'policies' / 'greedy'
     others.append(
