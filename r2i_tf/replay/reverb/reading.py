@@ -115,6 +115,9 @@ class BatchReader:
         )
         if connection.wait_until_open(self._address, self._stopping.is_set):
           self._note(f'the replay server at {self._address} is back')
+      elif not self._stopping.is_set():
+        self._note(f'the replay server broke off: {stream.fault}')
+        self._stopping.wait(_KNOCK_EVERY)
 
   def _read(self, stream: '_Stream') -> bool:
     """Passes on batches; returns whether that ended because of the server."""
@@ -137,9 +140,14 @@ class BatchReader:
 
 
 class _Stream:
-  """One connection to the server, read by a thread that can be ended."""
+  """One connection to the server, read by a thread that can be ended.
+
+  Attributes:
+    fault: What broke it; '' before.
+  """
 
   def __init__(self, address: str, spec: Any, batch_size: int):
+    self.fault = ''
     self._batches: queue.Queue[Any] = queue.Queue(maxsize=1)
     self._closed = threading.Event()
     self._cancellation = cancellation.CancellationManager()
@@ -181,7 +189,8 @@ class _Stream:
       )
       while not self._closed.is_set():
         self._put(tuple(part.numpy() for part in fetch()))
-    except tf.errors.OpError:
+    except tf.errors.OpError as error:
+      self.fault = error.message.strip().partition('\n')[0]
       self._put(None)
 
   def _put(self, batch: Any) -> None:

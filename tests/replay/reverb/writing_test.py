@@ -1,5 +1,7 @@
 """What goes into a replay server comes out, in sequences."""
 
+import queue
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -129,3 +131,11 @@ def test_a_sequence_that_was_not_finished_is_lost_and_nothing_else(tmp_path):
       seen.update(number[:, 0] >= 100)
     assert seen == {False, True}
     writer.close()
+
+
+def test_a_reader_of_other_sequences_says_what_is_wrong(server):
+  """It tries again; a server may be replaced by the right one."""
+  notes = queue.Queue()
+  with reading.BatchReader(server[0], servers.SPEC, 4, 2, notes.put) as reader:
+    assert 'broke off' in notes.get(timeout=30)
+    assert not reader.is_ready()
