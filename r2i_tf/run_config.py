@@ -53,12 +53,16 @@ class ReplayConfig:
     capacity: Steps kept, over all environments together.
     batch_size: Sequences in a batch (B).
     sequence_length: Steps in a sequence (T).
-    kind: Where it is kept.
+    kind: Where it is kept: in the run's memory, in its files, or in a replay
+      server, from which many processes work (docs/distributed.md).
     episode_starts: The probability that a sequence starts at the first step of
       an episode; it runs on into the next ones. The others start anywhere.
     whole_episodes: Whether each sequence is one episode, from its first step
       on: cut after T steps if it is longer, padded to T if it is shorter with
       steps that no loss sees. All episodes are equally likely.
+    stride: Of a replay server: steps from the start of one sequence to the
+      start of the next; a divisor of `sequence_length`. None takes one that is
+      near an eighth of it, and not below 16 where the length allows.
   """
 
   capacity: int = 10_000_000
@@ -67,6 +71,7 @@ class ReplayConfig:
   kind: ReplayKind = ReplayKind.MEMORY
   episode_starts: float = 0.0
   whole_episodes: bool = False
+  stride: Optional[int] = None
 
   def __post_init__(self) -> None:
     schema.require_positive(
@@ -88,6 +93,37 @@ class ReplayConfig:
         ' replay.whole_episodes starts every sequence at the start of an'
         ' episode; give one of the two.',
     )
+    schema.require(
+        self.kind != ReplayKind.REVERB
+        or not (self.whole_episodes or self.episode_starts),
+        'replay.episode_starts and replay.whole_episodes are not for a replay'
+        " server; leave them out, or set replay.kind to 'memory' or 'disk'.",
+    )
+    if self.stride is not None:
+      schema.require_positive(self, 'replay', 'stride')
+      schema.require(
+          self.sequence_length % self.stride == 0,
+          f'replay.stride is {self.stride}, but it must be a divisor of'
+          f' replay.sequence_length = {self.sequence_length}.',
+      )
+
+
+@dataclasses.dataclass(frozen=True)
+class RolesConfig:
+  """How the processes of a run with a replay server work together.
+
+  Attributes:
+    weights_seconds: Seconds between two times that the learner publishes its
+      weights, and that a collector asks for them.
+    export_seconds: Seconds between two times that the learner exports its
+      policies.
+  """
+
+  weights_seconds: float = 5.0
+  export_seconds: float = 300.0
+
+  def __post_init__(self) -> None:
+    schema.require_positive(self, 'roles', 'weights_seconds', 'export_seconds')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +146,7 @@ class RunConfig:
     train_steps_per_call: Train steps taken together, in a loop that TensorFlow
       runs; more than 1 pays where a step is as short as a call from Python.
     replay: The experience.
+    roles: The processes of a run with a replay server.
     log_seconds: Seconds between two lines of metrics.
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
@@ -131,6 +168,7 @@ class RunConfig:
   train_ratio: float = 32.0
   train_steps_per_call: int = 1
   replay: ReplayConfig = ReplayConfig()
+  roles: RolesConfig = RolesConfig()
   log_seconds: float = 10.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100

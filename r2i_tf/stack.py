@@ -86,6 +86,20 @@ def require_tf_agents() -> None:
     )
 
 
+def require_reverb() -> None:
+  """Checks that Reverb is installed.
+
+  Raises:
+    StackError: It is not; the sentence says how to come by it.
+  """
+  if importlib.util.find_spec('reverb') is None:
+    raise StackError(
+        'replay.kind = reverb needs Reverb, which has releases for the classic'
+        ' stack alone, TensorFlow 2.15 on Python 3.9 to 3.11 (docs/install.md):'
+        " run `pip install 'r2i_tf[reverb]'` there."
+    )
+
+
 def remedy(extra: str, first: int, last: int, alone: str = '') -> str:
   """Returns the clause that says how to install the packages of an extra.
 

@@ -135,3 +135,12 @@ def test_remedy_fits_the_python(monkeypatch, minor, alone, words):
   """Nobody is told to run a command that would not help."""
   monkeypatch.setattr(stack, '_MINOR', minor)
   assert words in stack.remedy('dmc', 10, 13, alone)
+
+
+def test_a_replay_server_needs_the_classic_stack(monkeypatch):
+  """The sentence says so, and how to come by it there."""
+  _hide(monkeypatch, 'reverb')
+  with pytest.raises(stack.StackError) as error:
+    stack.require_reverb()
+  text = str(error.value)
+  assert 'classic' in text and 'docs/install.md' in text

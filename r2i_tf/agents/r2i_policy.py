@@ -1,6 +1,6 @@
 """The policy of R2I for TF-Agents: observe one step, then act."""
 
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -10,10 +10,22 @@ from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 from tf_agents.typing import types
 
-from r2i_tf.behavior import ActorCritic
+from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import Carry
 from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
+
+
+class Acting(Protocol):
+  """What a policy needs of a behaviour: an `ActorCritic` has it, and more.
+
+  Attributes:
+    actions: The codec of the environment's actions.
+    actor: Features to the parameters of the actions' distribution.
+  """
+
+  actions: actions_lib.ActionCodec
+  actor: actions_lib.Actor
 
 
 class R2IPolicy(tf_policy.TFPolicy):
@@ -31,7 +43,7 @@ class R2IPolicy(tf_policy.TFPolicy):
       time_step_spec: ts.TimeStep,
       action_spec: types.NestedTensorSpec,
       world_model: WorldModel,
-      behavior: ActorCritic,
+      behavior: Acting,
       features: Features,
       greedy: bool = False,
       name: Optional[str] = 'R2IPolicy',
@@ -64,6 +76,17 @@ class R2IPolicy(tf_policy.TFPolicy):
         clip=True,
         emit_log_probability=False,
         name=name,
+    )
+
+  @property
+  def acting_variables(self) -> tuple[tf.Variable, ...]:
+    """Those that acting reads, in the same order in every process.
+
+    The others that a policy holds come with the world model.
+    """
+    return (
+        *self._world_model.acting_variables,
+        *self._behavior.actor.variables,
     )
 
   def _variables(self) -> list[tf.Variable]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import os
 import re
 import sys
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 from absl import app
 from absl import flags
@@ -42,6 +43,27 @@ def load_tensorflow() -> None:
   """
   stack.require_tf_agents()
   quiet.load_tensorflow()
+
+
+def use_cpu() -> None:
+  """Leaves accelerators to the other programs on the machine.
+
+  TensorFlow would take all memory of a GPU for itself.
+  """
+  import tensorflow as tf
+
+  tf.config.set_visible_devices([], 'GPU')
+
+
+def end() -> NoReturn:
+  """Ends a program that has done its work, and saved it, with exit code 0.
+
+  At once: a thread may wait in Reverb for a server that is gone, and Python
+  would wait for it.
+  """
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(0)
 
 
 def parse(

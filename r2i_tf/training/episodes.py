@@ -8,7 +8,7 @@ a graph operation nor a read from the device.
 import collections
 from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 import numpy as np
 from tf_agents.environments import py_environment
@@ -16,6 +16,28 @@ from tf_agents.environments import wrappers
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf.record import records
+
+
+class Counts(Protocol):
+  """What a run is shown and ended by: an `EpisodeRecorder`, or another's.
+
+  Attributes:
+    environment_steps: Transitions of all environments.
+    episodes: Episodes that have finished.
+  """
+
+  environment_steps: int
+  episodes: int
+
+  @property
+  def restarts(self) -> int:
+    """Crashes of environments that were survived."""
+
+  def mean_return(self, episodes: int) -> Optional[float]:
+    """Returns the mean of the last returns; see `EpisodeRecorder`."""
+
+  def take_finished(self) -> list[records.Episode]:
+    """Returns the episodes that finished since the last call."""
 
 
 class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):

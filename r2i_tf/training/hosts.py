@@ -84,6 +84,15 @@ class Hosts:
       return list(numbers)
     return self._add(tf.constant(numbers, tf.float64)).numpy().tolist()
 
+  def of_chief(self, number: int) -> int:
+    """Returns a number as the chief has it; waits for all hosts.
+
+    Args:
+      number: This host's.
+    """
+    [found] = self.add([number if self.is_chief else 0])
+    return round(found)
+
   def take_from_chief(self, trackables: Mapping[str, Any]) -> None:
     """Gives all variables the values that they have on the chief.
 
@@ -205,6 +214,10 @@ class Agreement:
     self.save_is_due = found[6] > 0
     for window, total, count in zip(windows, found[7::2], found[8::2]):
       self._means[window] = total / count if count else None
+
+  def take_finished(self) -> list[records.Episode]:
+    """Returns the episodes that finished here since the last call."""
+    return self._recorder.take_finished()
 
   def mean_return(self, window: int) -> Optional[float]:
     """Returns the mean return of each host's last episodes, None without any.

@@ -47,9 +47,9 @@ class Learner:
     self.steps_per_call = steps_per_call
     self._agent = agent
     self._strategy = strategy or tf.distribute.get_strategy()
-    # A strategy's own iterator draws ahead, in threads, from which the same seed
-    # would not give the same run again. A TPU takes from no other; it gets one
-    # when the first batch is needed.
+    # A strategy's own iterator draws ahead, in threads, and the same seed would
+    # not give the same run again. A TPU takes from no other; it gets one when
+    # the first batch is needed.
     self._feeds_devices = isinstance(self._strategy, tf.distribute.TPUStrategy)
     self._dataset = batches
     self._batches: Any = None if self._feeds_devices else iter(batches)
@@ -133,3 +133,15 @@ class Learner:
     losses = {'loss': info.loss, **(extra or {})}
     self._loss_names = tuple(losses)  # Known once the function is traced.
     return tf.stack([tf.cast(loss, tf.float32) for loss in losses.values()])
+
+
+def train_step_counter() -> tf.Variable:
+  """Returns a counter for an agent, to be made in the scope of its strategy."""
+  return tf.Variable(
+      0,
+      dtype=tf.int64,
+      trainable=False,
+      # On several replicas each adds the same.
+      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+      name='train_step',
+  )

@@ -9,7 +9,6 @@ from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.record import records
 from r2i_tf.training import episodes
-from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import learner as learner_lib
 
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
@@ -21,8 +20,7 @@ class Monitor:
   def __init__(
       self,
       config: run_config.RunConfig,
-      agreement: hosts_lib.Agreement,
-      recorder: episodes.EpisodeRecorder,
+      counts: episodes.Counts,
       learner: learner_lib.Learner,
       writer: metrics.MetricsWriter,
       progress: progress_lib.Progress,
@@ -32,21 +30,19 @@ class Monitor:
 
     Args:
       config: The run.
-      agreement: Has the environment steps and episodes of all its hosts.
-      recorder: Has the episodes that finish on this one.
+      counts: Its environment steps and episodes.
       learner: Counts its train steps and keeps its losses.
       writer: Of the record.
       progress: The display.
       earlier_seconds: Wall time of the run before this start.
     """
     self._config = config
-    self._agreement = agreement
-    self._recorder = recorder
+    self._counts = counts
     self._learner = learner
     self._writer = writer
     self._progress = progress
     self._rates = (0.0, 0.0)
-    self._recorded_counts = self._counts()
+    self._recorded_counts = self._numbers()
     self._started = time.monotonic() - earlier_seconds
     self.restart_rates()
 
@@ -61,7 +57,7 @@ class Monitor:
   def restart_rates(self) -> None:
     """Takes the speed, and the time of the next record, from now on."""
     self._logged = time.monotonic()
-    self._rates_start = self._logged, self._counts()
+    self._rates_start = self._logged, self._numbers()
 
   def show(self) -> None:
     """Writes a record or renews the live line, if it is time."""
@@ -72,24 +68,24 @@ class Monitor:
 
   def log(self) -> None:
     """Writes a record and shows a line; does nothing if nothing happened."""
-    if self._counts() == self._recorded_counts:
+    if self._numbers() == self._recorded_counts:
       return
     self._rates = self._rates_now()
-    self._recorded_counts = environment_steps, train_steps = self._counts()
+    self._recorded_counts = environment_steps, train_steps = self._numbers()
     self.restart_rates()
     record = {
         records.STEP: environment_steps,
         'train_steps': train_steps,
-        'episodes': self._agreement.episodes,
-        'environment_restarts': self._agreement.restarts,
+        'episodes': self._counts.episodes,
+        'environment_restarts': self._counts.restarts,
         'minutes': self.seconds() / 60,
-        'mean_return_100': self._agreement.mean_return(records.SHOWN),
-        'mean_return_200': self._agreement.mean_return(records.WINDOW),
+        'mean_return_100': self._counts.mean_return(records.SHOWN),
+        'mean_return_200': self._counts.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
         **self._learner.take_losses(),
     }
-    self._writer.write(record, self._recorder.take_finished())
+    self._writer.write(record, self._counts.take_finished())
     self._progress.line(self._status())
 
   def note(self, text: str) -> None:
@@ -98,7 +94,7 @@ class Monitor:
 
   def _status(self) -> progress_lib.Status:
     environment_rate, train_rate = self._rates_now()
-    steps = self._agreement.environment_steps
+    steps = self._counts.environment_steps
     left = None
     if environment_rate > 0:
       left = max(0, self._config.steps - steps) / environment_rate
@@ -108,15 +104,15 @@ class Monitor:
     return progress_lib.Status(
         environment_steps=steps,
         steps=self._config.steps,
-        episodes=self._agreement.episodes,
-        mean_return=self._agreement.mean_return(records.SHOWN),
+        episodes=self._counts.episodes,
+        mean_return=self._counts.mean_return(records.SHOWN),
         environment_rate=environment_rate,
         train_rate=train_rate,
         seconds_left=left,
     )
 
-  def _counts(self) -> tuple[int, int]:
-    return self._agreement.environment_steps, self._learner.train_steps
+  def _numbers(self) -> tuple[int, int]:
+    return self._counts.environment_steps, self._learner.train_steps
 
   def _rates_now(self) -> tuple[float, float]:
     """Returns environment and train steps a second, of late."""
@@ -124,5 +120,5 @@ class Monitor:
     seconds = max(time.monotonic() - start, 1e-9)
     if seconds < _RATE_SECONDS and any(self._rates):
       return self._rates
-    now = self._counts()
+    now = self._numbers()
     return (now[0] - then[0]) / seconds, (now[1] - then[1]) / seconds

@@ -64,9 +64,9 @@ class RunParts:
     replay = self.replay or _REPLAYS.get(kind)
     if replay is None:
       raise errors.RunError(
-          f"replay.kind is {kind.value!r}, which needs the replay server's"
-          ' address, and a run in one process knows of none; set it to'
-          f' {" or ".join(repr(other.value) for other in _REPLAYS)}.'
+          f'replay.kind is {kind.value!r}, but this run has a replay of its'
+          ' own: give r2i-train a --replay_address, or call'
+          ' r2i_tf.roles.learner.train.'
       )
     return replay
 

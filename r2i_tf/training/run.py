@@ -176,7 +176,7 @@ class _Run:
           tensor_spec.from_spec(self._environment.time_step_spec()),
           tensor_spec.from_spec(self._environment.action_spec()),
           config,
-          _train_step_counter(),
+          learner_lib.train_step_counter(),
       )
     replay = replay_class(
         self._agent.collect_data_spec, count, capacity, paths.replay
@@ -230,7 +230,6 @@ class _Run:
     self._monitor = monitor_lib.Monitor(
         config,
         self._agreement,
-        self._recorder,
         self._learner,
         writer,
         progress,
@@ -313,9 +312,7 @@ class _Run:
             ' trains when it has collected the prefill again'
         )
     # Not that of another host, whose last checkpoint may be older.
-    own = self._learner.train_steps if self._hosts.is_chief else 0
-    [train_steps] = self._hosts.add([own])
-    self._learner.train_steps = round(train_steps)
+    self._learner.train_steps = self._hosts.of_chief(self._learner.train_steps)
     return state['seconds'] if state else 0.0, lost
 
   def _restore_counts(self, state: Mapping[str, Any]) -> None:
@@ -405,17 +402,6 @@ class _Run:
     path = self._paths.plots / 'learning_curve.png'
     learning_curve.plot({self._config.task: self._paths.metrics}, path)
     return path
-
-
-def _train_step_counter() -> tf.Variable:
-  return tf.Variable(
-      0,
-      dtype=tf.int64,
-      trainable=False,
-      # On several replicas each adds the same.
-      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-      name='train_step',
-  )
 
 
 def _replay_size(

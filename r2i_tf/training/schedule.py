@@ -3,25 +3,11 @@
 import enum
 import fractions
 import math
-from typing import Optional, Protocol
+from typing import Optional
 
 from r2i_tf import run_config
 from r2i_tf.record import records
-
-
-class Counts(Protocol):
-  """What a run has lived through so far, over all its starts.
-
-  Attributes:
-    environment_steps: Transitions.
-    episodes: Those that have finished.
-  """
-
-  environment_steps: int
-  episodes: int
-
-  def mean_return(self, window: int, /) -> Optional[float]:
-    """Returns the mean of the last returns, None before the first."""
+from r2i_tf.training import episodes
 
 
 class StopReason(enum.Enum):
@@ -58,7 +44,7 @@ def train_steps_after(
 
 
 def stop_reason(
-    counts: Counts,
+    counts: episodes.Counts,
     minutes: float,
     config: run_config.RunConfig,
 ) -> Optional[StopReason]:

@@ -30,6 +30,7 @@ CHANGEABLE = frozenset(
     {
         'environment_processes',
         'pool',
+        'roles',
         'steps',
         'max_minutes',
         'stop_at_return',

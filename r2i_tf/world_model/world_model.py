@@ -62,6 +62,7 @@ class WorldModel(tf.Module):
       action_size: int,
       config: agent_config.WorldModelConfig,
       dtype: networks.DType = 'float32',
+      acting_only: bool = False,
   ):
     """Creates the model and all of its variables.
 
@@ -70,6 +71,8 @@ class WorldModel(tf.Module):
       action_size: A, the size of an encoded action.
       config: Sizes and loss scales.
       dtype: Keras dtype or policy of the matrix products.
+      acting_only: Whether to create `acting_variables` alone, with which it can
+        do no more than `initial` and `observe_step`.
 
     Raises:
       schema.ConfigError: The observation cannot be encoded as `config` says.
@@ -112,9 +115,9 @@ class WorldModel(tf.Module):
         self._sequence_model.memory_spec,
         tf.TensorSpec([self._latent_size], tf.float32, 'latent'),
     )
-    self._create_variables(observation_spec)
+    self._create_variables(observation_spec, acting_only)
 
-  def _create_variables(self, observation_spec: Any) -> None:
+  def _create_variables(self, observation_spec: Any, acting_only: bool) -> None:
     observation = tf.nest.map_structure(
         lambda spec: tf.zeros([1, *spec.shape], spec.dtype), observation_spec
     )
@@ -125,6 +128,8 @@ class WorldModel(tf.Module):
         tf.constant([True]),
         seed=tf.constant([0, 0]),
     )
+    if acting_only:
+      return
     features = self.features.of(state)
     self.prior(state.output)
     self._decoder(features)
@@ -140,6 +145,15 @@ class WorldModel(tf.Module):
       policy_input: The parts beside the latent.
     """
     return features_lib.of_policy(self._sizes, policy_input)
+
+  @property
+  def acting_variables(self) -> tuple[tf.Variable, ...]:
+    """Those that `observe_step` reads: no prior, decoder or head."""
+    return (
+        *self._encoder.variables,
+        *self._posterior.variables,
+        *self._sequence_model.variables,
+    )
 
   @property
   def parameter_groups(self) -> tuple[networks.ParameterGroup, ...]:

@@ -89,7 +89,7 @@ def test_a_kind_that_needs_a_server_is_refused(tmp_path):
           fakes.config().replay, kind=run_config.ReplayKind.REVERB
       )
   )
-  with pytest.raises(errors.RunError, match="replay server's address"):
+  with pytest.raises(errors.RunError, match='--replay_address'):
     run.train(config, str(tmp_path / 'run'), fakes.parts())
   assert not (tmp_path / 'run').exists()
 

@@ -254,3 +254,15 @@ def test_a_full_disk_does_not_end_the_run_before_its_end(
 
 def _metrics(path):
   return path / 'metrics.jsonl'
+
+
+def test_a_replay_server_is_for_a_learner_of_its_own(tmp_path):
+  """Whoever calls this function for one is told what to call."""
+  config = fakes.config(
+      replay=run_config.ReplayConfig(
+          1000, 2, sequence_length=8, kind=run_config.ReplayKind.REVERB
+      )
+  )
+  with pytest.raises(errors.RunError, match='roles.learner.train'):
+    run.train(config, str(tmp_path / 'run'), fakes.parts())
+  assert not (tmp_path / 'run').exists()
