@@ -1,9 +1,9 @@
 """From a replay server to the batches of a learner.
 
-A thread asks the server and keeps batches ready for one call of the learner,
-one unless it has several replicas or takes several train steps, so that the learner's own
-thread, in which Python runs the handlers of signals, waits for no server. When
-the server is gone, the thread knocks until it is back and begins anew.
+A thread asks the server and keeps the batches of one call of the learner ready,
+so that the learner's own thread, in which Python runs the handlers of signals,
+waits for no server. When the server is gone, the thread knocks until it is back
+and begins anew.
 
 The server draws the sequences, and its rate limiter keeps the ratio: what is
 sampled depends on the timing of all processes, and no seed repeats it.
