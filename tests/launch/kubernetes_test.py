@@ -299,7 +299,8 @@ def test_a_learner_that_was_stopped_does_not_complete_its_job():
     assert process.stdout.readline() == 'training\n'
     process.terminate()
     assert process.stdout.readline() == 'saving\n'
-    assert process.poll() is None  # It is waited for.
+    with pytest.raises(subprocess.TimeoutExpired):
+      process.wait(timeout=0.5)  # Its container lasts until it has saved.
     os.write(writing, b'.')
     assert process.wait(timeout=60) == 75
   os.close(reading)
