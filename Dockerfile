@@ -23,7 +23,7 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends \
     libegl1 libopengl0 tini && rm -rf /var/lib/apt/lists/*
 # By number, which is what Kubernetes compares.
-RUN useradd --uid 1000 --create-home r2i
+RUN useradd --uid 1000 --user-group --create-home r2i
 COPY --from=build /opt/r2i_tf /opt/r2i_tf
 ENV PATH=/opt/r2i_tf/bin:$PATH PYTHONUNBUFFERED=1
 USER 1000:1000
