@@ -23,6 +23,7 @@ class Learner:
   Attributes:
     train_steps: Steps taken, over all starts of the run.
     steps_per_call: Train steps of one `train`.
+    feeds: Whether Python fetches the batches, not the program that trains.
   """
 
   def __init__(
@@ -47,12 +48,12 @@ class Learner:
     self.steps_per_call = steps_per_call
     self._agent = agent
     self._strategy = strategy or tf.distribute.get_strategy()
-    # A strategy's own iterator draws ahead, in threads, and the same seed would
-    # not give the same run again. A TPU takes from no other; it gets one when
-    # the first batch is needed.
-    self._feeds_devices = isinstance(self._strategy, tf.distribute.TPUStrategy)
-    self._dataset = batches
-    self._batches: Any = None if self._feeds_devices else iter(batches)
+    # Not a strategy's own iterator: that draws ahead, in threads, and the same
+    # seed would not give the same run again.
+    self._batches = iter(batches)
+    # The hosts of a pod have no operations of a replay, nor has a TPU: there
+    # batches are fetched here, and fed.
+    self.feeds = isinstance(self._strategy, tf.distribute.TPUStrategy)
     with self._strategy.scope():
       agent.initialize()
     self._train_function = common.function(self._train)
@@ -67,13 +68,10 @@ class Learner:
     Raises:
       tf.errors.OutOfRangeError: There are no more batches.
     """
-    if self._batches is None:
-      self._batches = iter(
-          self._strategy.distribute_datasets_from_function(
-              lambda _: self._dataset
-          )
-      )
-    self._loss_sum += self._train_function()
+    if self.feeds:
+      self._loss_sum += self._train_function(self._fetched())
+    else:
+      self._loss_sum += self._train_function()
     self._loss_count += self.steps_per_call
     self.train_steps += self.steps_per_call
 
@@ -100,29 +98,46 @@ class Learner:
     """Continues the count of `state`."""
     self.train_steps = state['train_steps']
 
-  def _train(self) -> tf.Tensor:
+  def _fetched(self) -> Any:
+    """Returns the batches of a call for each replica, [steps, B, T, ...]."""
+    replicas = range(self._strategy.num_replicas_in_sync)
+    steps = [
+        [next(self._batches) for _ in replicas]
+        for _ in range(self.steps_per_call)
+    ]
+
+    def of_replica(context: tf.distribute.experimental.ValueContext) -> Any:
+      index = context.replica_id_in_sync_group
+      return tf.nest.map_structure(
+          lambda *parts: tf.stack(parts), *[step[index] for step in steps]
+      )
+
+    return self._strategy.experimental_distribute_values_from_function(
+        of_replica
+    )
+
+  def _train(self, fed: Any = None) -> tf.Tensor:
     """Takes the train steps; returns the sums of the losses as one vector."""
-    losses = self._train_once()
+    losses = self._train_once(0, fed)
     if self.steps_per_call == 1:
       return losses
     _, losses = tf.while_loop(
         lambda step, _: step < self.steps_per_call,
-        lambda step, losses: (step + 1, losses + self._train_once()),
+        lambda step, losses: (step + 1, losses + self._train_once(step, fed)),
         (1, losses),
     )
     return losses
 
-  def _train_once(self) -> tf.Tensor:
-    if self._feeds_devices:
-      batch = next(self._batches)
-      losses = self._strategy.run(self._on_replica, args=(batch,))
+  def _train_once(self, step: Any, fed: Any) -> tf.Tensor:
+    if fed is None:
+      # Replicas are traced one after the other; TensorFlow keeps the order.
+      losses = self._strategy.run(lambda: self._on_replica(next(self._batches)))
     else:
-      losses = self._strategy.run(self._draw_and_train)
+      losses = self._strategy.run(self._on_fed, args=(fed, step))
     return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-  def _draw_and_train(self) -> tf.Tensor:
-    # Replicas are traced one after the other, and TensorFlow keeps the order.
-    return self._on_replica(next(self._batches))
+  def _on_fed(self, batches: Any, step: tf.Tensor) -> tf.Tensor:
+    return self._on_replica(tf.nest.map_structure(lambda x: x[step], batches))
 
   def _on_replica(self, experience: Any) -> tf.Tensor:
     """Trains on the batch of one replica; returns its share of the losses."""

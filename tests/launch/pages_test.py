@@ -6,7 +6,7 @@ import pytest
 
 from tests.launch import manifests
 
-_PAGES = ('docs/distributed.md',)
+_PAGES = ('docs/distributed.md', 'docs/tpu.md')
 # A program and its flags, wherever they stand in a line of shell.
 _COMMAND = re.compile(
     rf"(?<![=\w-])({'|'.join(manifests.console_scripts())})\)?((?:\s+--[^\s']+)+)"

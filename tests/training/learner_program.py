@@ -69,6 +69,17 @@ def main(folder):
       'train_steps': learner.train_steps,
       'counter': int(mirrored.train_step_counter.numpy()),
   }
+  # As for a TPU, of which there is none.
+  learner = learner_lib.Learner(
+      mirrored, batches([1.0, 2.0, 3.0, 6.0]), strategy, steps_per_call=2
+  )
+  learner.feeds = True
+  learner.train()
+  results['fed'] = list(learner.take_losses().values())
+  fed = learner_lib.Learner(mirrored, batches([1.0, 2.0, 6.0]), strategy)
+  fed.feeds = True
+  fed.train()
+  results['first_fed'] = fed.take_losses()['loss']
   path = pathlib.Path(folder) / 'results.json'
   path.write_text(json.dumps(results), encoding='utf-8')
 

@@ -92,3 +92,6 @@ def test_two_replicas_report_the_sum_of_their_shares(tmp_path):
   # Batches of (1, 2) and (3, 6): an agent's share is half of its mean.
   np.testing.assert_allclose(results['losses'], [(1.5 + 4.5) / 2, 1.5])
   assert results['train_steps'] == results['counter'] == 2
+  # The same where they are fetched first, and two steps are one call.
+  np.testing.assert_allclose(results['fed'], [(1.5 + 4.5) / 2, 3.5])
+  assert results['first_fed'] == 1.5
