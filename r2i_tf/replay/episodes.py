@@ -99,7 +99,7 @@ class Episodes:
       if self._open[stream] != _NONE:
         begins = np.append(self._open[stream], begins)
       ends = np.flatnonzero(lasts[stream]) + begin
-      self._known.add(self._of_stream(stream, begins, ends, stop))
+      self._known.add(self._of_stream(int(stream), begins, ends, stop))
 
   def _of_stream(
       self, stream: int, begins: np.ndarray, ends: np.ndarray, stop: int

@@ -32,6 +32,7 @@ CHANGEABLE = frozenset(
         'pool',
         'roles',
         'steps',
+        'train_steps_per_call',
         'max_minutes',
         'stop_at_return',
         'log_seconds',
