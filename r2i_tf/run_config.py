@@ -93,12 +93,6 @@ class ReplayConfig:
         ' replay.whole_episodes starts every sequence at the start of an'
         ' episode; give one of the two.',
     )
-    schema.require(
-        self.kind != ReplayKind.REVERB
-        or not (self.whole_episodes or self.episode_starts),
-        'replay.episode_starts and replay.whole_episodes are not for a replay'
-        " server; leave them out, or set replay.kind to 'memory' or 'disk'.",
-    )
     if self.stride is not None:
       schema.require_positive(self, 'replay', 'stride')
       schema.require(

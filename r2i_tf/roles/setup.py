@@ -50,6 +50,8 @@ def settings(config: run_config.RunConfig) -> tables.Settings:
       prefill=config.prefill,
       train_ratio=config.train_ratio,
       stride=config.replay.stride,
+      episode_starts=config.replay.episode_starts,
+      whole_episodes=config.replay.whole_episodes,
   )
 
 

@@ -42,6 +42,9 @@ class Settings:
     min_size: Sequences that have to be there before the first is sampled.
     samples_per_insert: How often each is sampled, in the mean (s).
     error_buffer: How far the samples may be off, either way.
+    episode_starts: The probability that a sequence starts at the first step of
+      an episode.
+    whole_episodes: Whether a sequence is one episode, cut or padded.
   """
 
   sequence_length: int
@@ -50,6 +53,8 @@ class Settings:
   min_size: int
   samples_per_insert: float
   error_buffer: float
+  episode_starts: float = 0.0
+  whole_episodes: bool = False
 
   @classmethod
   def of(
@@ -60,6 +65,8 @@ class Settings:
       prefill: int,
       train_ratio: float,
       stride: Optional[int] = None,
+      episode_starts: float = 0.0,
+      whole_episodes: bool = False,
   ) -> 'Settings':
     """Returns the settings for what a run is configured with.
 
@@ -70,6 +77,8 @@ class Settings:
       prefill: Steps that have to be there before training.
       train_ratio: Replayed steps for each step that comes in.
       stride: S, a divisor of L; None for the default.
+      episode_starts: As the attribute.
+      whole_episodes: As the attribute.
 
     Raises:
       errors.RunError: The rate limiter could never be satisfied.
@@ -94,6 +103,8 @@ class Settings:
         # Whole batches, one in the train step and one on its way, and whole
         # inserts: less could block both sides.
         error_buffer=2 * max(1.0, samples_per_insert, float(batch_size)),
+        episode_starts=episode_starts,
+        whole_episodes=whole_episodes,
     )
 
   @property

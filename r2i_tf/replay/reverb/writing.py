@@ -3,7 +3,8 @@
 Each stream has a writer of its own. Its steps are sent in chunks, once, and a
 sequence is a reference to the chunks that it consists of. A sequence has a
 fixed length, runs across the ends of episodes, and starts a fixed number of
-steps after the one before it.
+steps after the one before it, unless it is to start with an episode
+(`streams`).
 
 Fixed starts would be the same in all streams: a task whose episodes have the
 length of a stride would be seen from one place only. So every stream first
@@ -17,6 +18,7 @@ import reverb
 import tensorflow as tf
 
 from r2i_tf.replay.reverb import connection
+from r2i_tf.replay.reverb import streams as streams_lib
 from r2i_tf.replay.reverb import tables
 
 _IN_FLIGHT = 2  # Sequences of a stream that may wait for the server.
@@ -43,25 +45,24 @@ class SequenceWriter:
 
     Args:
       address: Of the server.
-      data_spec: A nest of tensor specs, of one step of one stream.
+      data_spec: Tensor specs of one step of one stream, a trajectory.
       streams: How many there are.
       settings: How the experience is cut.
-      seed: Of the phases.
+      seed: Of the phases, and of which sequences start with an episode.
     """
     self._address = address
-    self._columns = len(tf.nest.flatten(data_spec))
+    self._data_spec = data_spec
     self._settings = settings
-    self._streams = streams
+    self._count = streams
     self._random = np.random.default_rng(seed)
-    self._writers: list[reverb.TrajectoryWriter] = []
-    self._skip: list[int] = []
+    self._streams: list[streams_lib.Stream] = []
     self._open()
 
   def add(self, steps: Any) -> tf.Operation:
     """Adds the next step of every stream, in a graph.
 
     Args:
-      steps: A nest of tensors [streams, ...].
+      steps: A trajectory of tensors [streams, ...].
     """
     flat = tf.nest.flatten(steps)
 
@@ -75,22 +76,12 @@ class SequenceWriter:
     """Adds the next step of every stream.
 
     Args:
-      steps: A nest of arrays [streams, ...].
+      steps: A trajectory of arrays [streams, ...].
     """
     flat = [np.asarray(part) for part in tf.nest.flatten(steps)]
-    length, stride = self._settings.sequence_length, self._settings.stride
-    for stream, writer in enumerate(self._writers):
-      if self._skip[stream]:
-        self._skip[stream] -= 1
-        continue
-      writer.append([part[stream] for part in flat])
-      count = writer.episode_steps
-      if count >= length and (count - length) % stride == 0:
-        writer.create_item(
-            tables.EXPERIENCE,
-            1.0,
-            [column[-length:] for column in writer.history],
-        )
+    step_types = np.asarray(steps.step_type)
+    for index, stream in enumerate(self._streams):
+      stream.append([part[index] for part in flat], step_types[index])
 
   def settle(self) -> bool:
     """Waits a moment; returns whether the server has all but a few sequences.
@@ -99,8 +90,10 @@ class SequenceWriter:
       connection.ServerGoneError: The server is not there any more.
     """
     try:
-      for writer in self._writers:
-        writer.flush(block_until_num_items=_IN_FLIGHT, timeout_ms=_SHORT_MS)
+      for stream in self._streams:
+        stream.writer.flush(
+            block_until_num_items=_IN_FLIGHT, timeout_ms=_SHORT_MS
+        )
     except reverb.DeadlineExceededError:
       return False
     except RuntimeError as error:
@@ -114,23 +107,15 @@ class SequenceWriter:
 
   def close(self) -> None:
     """Drops what the server does not have."""
-    for writer in self._writers:
-      writer.close()
-    self._writers = []
+    for stream in self._streams:
+      stream.writer.close()
+    self._streams = []
 
   def _open(self) -> None:
     client = reverb.Client(self._address)
-    length = self._settings.sequence_length
-    for _ in range(self._streams):
-      # To validate, it would ask the server, which need not be there.
-      writer = client.trajectory_writer(length, validate_items=False)
-      for column in range(self._columns):
-        writer.configure(
-            (column,),
-            num_keep_alive_refs=length,
-            max_chunk_length=self._settings.chunk_length,
+    self._streams = [
+        streams_lib.Stream(
+            client, self._data_spec, self._settings, self._random
         )
-      self._writers.append(writer)
-    self._skip = self._random.integers(
-        self._settings.stride, size=self._streams
-    ).tolist()
+        for _ in range(self._count)
+    ]

@@ -10,7 +10,9 @@ pytest.importorskip('reverb')
 
 from tf_agents.replay_buffers import reverb_replay_buffer  # noqa: E402
 
+from r2i_tf.agents import experience as experience_lib  # noqa: E402
 from r2i_tf.replay.reverb import reading  # noqa: E402
+from r2i_tf.replay.reverb import streams  # noqa: E402
 from r2i_tf.replay.reverb import tables  # noqa: E402
 from r2i_tf.replay.reverb import writing  # noqa: E402
 from tests.replay.reverb import servers  # noqa: E402
@@ -19,16 +21,18 @@ _STREAMS = 3
 _STEPS = 60
 
 
-def _write(address, streams=_STREAMS, seed=0):
+def _write(
+    address, streams=_STREAMS, seed=0, count=_STEPS, episode=5, **changes
+):
   writer = writing.SequenceWriter(
-      address, servers.SPEC, streams, servers.settings(), seed
+      address, servers.SPEC, streams, servers.settings(**changes), seed
   )
-  for number in range(_STEPS):
-    writer.append(servers.steps(number, streams))
+  for number in range(count):
+    writer.append(servers.steps(number, streams, episode))
     while not writer.settle():
       pass
-  for stream in writer._writers:
-    stream.flush()
+  for stream in writer._streams:
+    stream.writer.flush()
   return writer
 
 
@@ -88,6 +92,58 @@ def test_there_is_a_sequence_for_each_stride_of_steps(server):
   assert _STREAMS * least <= size <= _STREAMS * (least + 1)
 
 
+@pytest.mark.parametrize('chance', [0.5, 1.0])
+def test_sequences_that_start_with_an_episode(tmp_path, chance):
+  """So many of them as asked for; there are no more sequences in all."""
+  with servers.serve(tmp_path) as (address, server):
+    writer = _write(address, count=400, episode=6, episode_starts=chance)
+    assert 95 <= server.size() <= 100
+    starts = []
+    for batch in _batches(address, 100):
+      number = batch.observation['place'].numpy()[..., 1]
+      np.testing.assert_array_equal(np.diff(number), 1)
+      starts.extend(number[:, 0] % 6 == 0)
+    # A strided sequence starts an episode, too, one time in three.
+    expected = chance + (1 - chance) / 3
+    assert abs(np.mean(starts) - expected) < 0.15
+    writer.close()
+
+
+@pytest.mark.parametrize('episode', [3, 6, 20])
+def test_whole_episodes(tmp_path, episode):
+  """Each sequence is one, cut or padded with what no loss sees."""
+  with servers.serve(tmp_path) as (address, server):
+    writer = _write(
+        address, streams=1, count=200, episode=episode, whole_episodes=True
+    )
+    # One for each stride of steps, of which padding is none, but those owed.
+    assert 47 - episode // 4 <= server.size() <= 49
+    for batch in _batches(address, 30):
+      number = batch.observation['place'].numpy()[..., 1]
+      experience = experience_lib.from_trajectory(
+          batch, lambda action: tf.one_hot(action, 2)
+      )
+      valid = experience.is_valid.numpy()
+      np.testing.assert_array_equal(number[:, 0] % episode, 0)
+      for row in range(4):
+        length = min(8, episode)
+        assert valid[row].sum() == length and valid[row, :length].all()
+        np.testing.assert_array_equal(np.diff(number[row, :length]), 1)
+    writer.close()
+
+
+def test_episodes_that_never_end_are_not_waited_for(tmp_path, monkeypatch):
+  """Then sequences are those that end with the last step."""
+  monkeypatch.setattr(streams, '_MOST_OWED', 3)
+  with servers.serve(tmp_path) as (address, server):
+    writer = _write(
+        address, streams=1, count=203, episode=1000, whole_episodes=True, seed=1
+    )
+    assert writer._streams[0]._owed == 3
+    assert server.size() >= 44
+    writer.close()
+
+
 def test_tf_agents_reads_it_unchanged(server):
   """By `ReverbReplayBuffer`, whose items are trajectories [B, T]."""
   replay = reverb_replay_buffer.ReverbReplayBuffer(
@@ -111,8 +167,8 @@ def test_it_is_an_observer_of_a_graph(tmp_path):
     add = tf.function(writer.add)
     for number in range(16):
       add(tf.nest.map_structure(tf.constant, servers.steps(number, 2)))
-    for stream in writer._writers:
-      stream.flush()
+    for stream in writer._streams:
+      stream.writer.flush()
     assert server.size() >= 2
     writer.close()
 
@@ -124,8 +180,8 @@ def test_a_sequence_that_was_not_finished_is_lost_and_nothing_else(tmp_path):
     writer.reopen()
     for number in range(100, 130):
       writer.append(servers.steps(number, 1))
-    for stream in writer._writers:
-      stream.flush()
+    for stream in writer._streams:
+      stream.writer.flush()
     seen = set()
     for batch in _batches(address, 40):
       number = batch.observation['place'].numpy()[..., 1]
