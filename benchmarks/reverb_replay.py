@@ -139,7 +139,7 @@ def _memory(spec: Any, length: int, count: int) -> _Way:
     for step in steps:
       add(step)
 
-  return write, lambda: next(batches), lambda: float(replay.size.total_bytes)
+  return write, lambda: next(batches), lambda: float(replay.size.memory_bytes)
 
 
 @contextlib.contextmanager
