@@ -23,8 +23,8 @@ def _fill(address):
   )
   for number in range(40):
     writer.append(servers.steps(number, 1))
-  for stream in writer._writers:
-    stream.flush()
+  for stream in writer._streams:
+    stream.writer.flush()
   writer.close()
 
 
