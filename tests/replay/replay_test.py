@@ -28,9 +28,9 @@ def test_a_sequence_is_of_one_stream_and_has_no_gap(make):
   """A batch [B, T] holds steps that followed one another."""
   replay = make()
   fakes.adder(replay)(range(33))
-  (batch,) = replay.sample(50, 4).take(1)
+  (batch,) = replay.sample(400, 4).take(1)
   numbers, streams = fakes.numbers(batch)
-  assert numbers.shape == (50, 4)
+  assert numbers.shape == (400, 4)
   np.testing.assert_array_equal(numbers[:, 1:] - numbers[:, :-1], 1)
   np.testing.assert_array_equal(streams, streams[:, :1].repeat(4, 1))
   assert set(streams.flat) == {0, 1}
