@@ -4,12 +4,13 @@ import functools
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+from r2i_tf.roles import ports
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -38,12 +39,6 @@ def _finished(*processes):
   for process in processes:
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors[-3000:]
-
-
-def _free_port():
-  with socket.socket() as sock:
-    sock.bind(('localhost', 0))
-    return sock.getsockname()[1]
 
 
 @pytest.fixture(name='one', scope='module')
@@ -88,7 +83,7 @@ def test_hosts(one, tmp_path):
 
   They do so by TF-Agents' own Learner.
   """
-  workers = [f'localhost:{_free_port()}' for _ in range(2)]
+  workers = [f'localhost:{ports.free_port(0)}' for _ in range(2)]
   processes = []
   for index in range(2):
     cluster = {

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from r2i_tf import errors
+from r2i_tf.roles import ports
 from r2i_tf.training import checkpoints
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import schedule
@@ -42,11 +42,7 @@ def _start(workdir, steps, **environment):
 
 
 def _start_two(workdir, steps):
-  workers = []
-  for _ in range(2):
-    with socket.socket() as sock:
-      sock.bind(('localhost', 0))
-      workers.append(f'localhost:{sock.getsockname()[1]}')
+  workers = [f'localhost:{ports.free_port(0)}' for _ in range(2)]
   return [
       _start(
           workdir,
