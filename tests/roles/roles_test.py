@@ -5,13 +5,13 @@ compiles its train step, which is most of the time that these tests take.
 """
 
 import signal
-import time
 
 import numpy as np
 import pytest
 
 reverb = pytest.importorskip('reverb')
 
+from r2i_tf.replay.reverb import connection  # noqa: E402
 from r2i_tf.replay.reverb import tables  # noqa: E402
 from r2i_tf.roles import ports  # noqa: E402
 from tests.roles import runs  # noqa: E402
@@ -87,7 +87,6 @@ def test_a_server_that_dies_is_waited_for(run):
   """Nobody ends, each says so once, and all go on when it is back."""
   run.until_trained(5, _SOON)
   run.server.kill()
-  outage = time.monotonic()
   waiting = [run.learner, *run.collectors]
   gone = f'server at {run.address} is gone'
   run.until(
@@ -98,11 +97,9 @@ def test_a_server_that_dies_is_waited_for(run):
   before = run.train_steps()
   run.server.start()
   run.until(
-      lambda: run.train_steps() > before + 20,
-      # The server loads TensorFlow before it is back.
-      30 + _SOON / 2 + time.monotonic() - outage,
-      'training again',
+      lambda: connection.is_open(run.address), _SOON, 'a server that is back'
   )
+  run.until(lambda: run.train_steps() > before + 20, 30, 'training again')
   assert all(p.text().count(gone) == 1 for p in waiting)
   assert 'sequences' in run.server.text()
 
