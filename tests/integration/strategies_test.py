@@ -1,42 +1,17 @@
 """However a batch is split over replicas and hosts, the update is the same."""
 
 import functools
-import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from r2i_tf.roles import ports
+from tests import processes
 
-_ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _started(folder, strategy, actions, **environment):
-  path = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
-  return subprocess.Popen(
-      [
-          *(sys.executable, '-m', 'tests.integration.strategies_program'),
-          *(strategy, actions, str(folder)),
-      ],
-      cwd=_ROOT,
-      env={
-          **os.environ,
-          'PYTHONPATH': path,
-          'CUDA_VISIBLE_DEVICES': '',
-          **environment,
-      },
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.PIPE,
-      text=True,
-  )
+_MODULE = 'tests.integration.strategies_program'
 
 
-def _finished(*processes):
-  for process in processes:
+def _finished(*started):
+  for process in started:
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors[-3000:]
 
@@ -48,7 +23,7 @@ def _one(tmp_path_factory):
   @functools.lru_cache(None)
   def run(actions):
     folder = tmp_path_factory.mktemp('one')
-    _finished(_started(folder, 'one', actions))
+    _finished(processes.start(_MODULE, 'one', actions, folder))
     return np.load(folder / 'one.npz')
 
   return run
@@ -74,7 +49,7 @@ def _check_same(path, expected):
 )
 def test_replicas_of_one_host(strategy, actions, one, tmp_path):
   """Under MirroredStrategy, draws, losses and percentiles are the batch's."""
-  _finished(_started(tmp_path, strategy, actions))
+  _finished(processes.start(_MODULE, strategy, actions, tmp_path))
   _check_same(tmp_path / f'{strategy}.npz', one(actions))
 
 
@@ -83,21 +58,8 @@ def test_hosts(one, tmp_path):
 
   They do so by TF-Agents' own Learner.
   """
-  workers = [f'localhost:{ports.free_port(0)}' for _ in range(2)]
-  processes = []
-  for index in range(2):
-    cluster = {
-        'cluster': {'worker': workers},
-        'task': {'type': 'worker', 'index': index},
-    }
-    processes.append(
-        _started(
-            tmp_path,
-            'multi_worker',
-            'discrete',
-            TF_CONFIG=json.dumps(cluster),
-        )
-    )
-  _finished(*processes)
+  _finished(
+      *processes.start_hosts(2, _MODULE, 'multi_worker', 'discrete', tmp_path)
+  )
   for index in range(2):
     _check_same(tmp_path / f'multi_worker{index}.npz', one('discrete'))

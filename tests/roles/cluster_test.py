@@ -55,7 +55,7 @@ def test_a_cluster_runs_to_the_end_of_its_learner(tmp_path):
     _until(lambda: 'collector 1 | collecting' in cluster.text(), cluster)
     family = _family(cluster)
     assert len(family) >= 5
-    assert cluster.wait(300) == 0, cluster.text()[-3000:]
+    assert cluster.wait(150) == 0, cluster.text()[-3000:]
     assert not any(p.is_running() for p in family)
     text = cluster.text()
   assert re.match(r'server \| the replay server listens on port \d+', text)

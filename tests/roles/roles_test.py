@@ -17,8 +17,6 @@ from r2i_tf.roles import ports  # noqa: E402
 from tests.roles import runs  # noqa: E402
 
 _STOP = 30  # Seconds in which a learner that is asked to stop has ended.
-# Seconds for what takes a few, unless other tests have the processor.
-_SOON = 90
 
 
 @pytest.fixture(name='run', scope='module')
@@ -45,7 +43,7 @@ def _counts(run):
 def test_the_ratio_is_the_configured_one(run):
   """Within 5%, once the run has begun."""
   before = _counts(run)
-  run.until(lambda: _counts(run)[1] - before[1] > 1_000, _SOON, 'a ratio')
+  run.until(lambda: _counts(run)[1] - before[1] > 1_000, 60, 'a ratio')
   inserted, sampled = _counts(run) - before
   ratio = sampled * runs.SEQUENCE / (inserted * runs.STRIDE)
   assert ratio == pytest.approx(runs.RATIO, rel=0.05)
@@ -53,7 +51,7 @@ def test_the_ratio_is_the_configured_one(run):
 
 def test_the_learner_counts_what_the_collectors_do(run):
   """Steps, episodes and returns, from their reports."""
-  run.until(lambda: run.record()['episodes'] > 0, _SOON, 'an episode')
+  run.until(lambda: run.record()['episodes'] > 0, 30, 'an episode')
   record = run.record()
   # Episodes of memory_len have a length: 11 transitions at this setting.
   assert record['environment_steps'] >= 11 * record['episodes']
@@ -71,33 +69,33 @@ def test_a_collector_that_dies_holds_nobody_up(run):
   for collector in run.collectors:
     collector.kill()
     if collector is run.collectors[0]:
-      run.until_trained(20, _SOON)  # By the other one.
+      run.until_trained(20, 30)  # By the other one.
     collector.start()
   run.until(
       lambda: all(
           c.text().count('collecting bsuite') == 2 for c in run.collectors
       ),
-      _SOON,
+      60,
       'collectors that collect again',
   )
-  run.until_trained(20, _SOON)
+  run.until_trained(20, 30)
 
 
 def test_a_server_that_dies_is_waited_for(run):
   """Nobody ends, each says so once, and all go on when it is back."""
-  run.until_trained(5, _SOON)
+  run.until_trained(5, 60)
   run.server.kill()
   waiting = [run.learner, *run.collectors]
   gone = f'server at {run.address} is gone'
   run.until(
       lambda: all(p.text().count(gone) == 1 for p in waiting),
-      _SOON,
+      30,
       'word of the outage',
   )
   before = run.train_steps()
   run.server.start()
   run.until(
-      lambda: connection.is_open(run.address), _SOON, 'a server that is back'
+      lambda: connection.is_open(run.address), 30, 'a server that is back'
   )
   run.until(lambda: run.train_steps() > before + 20, 30, 'training again')
   assert all(p.text().count(gone) == 1 for p in waiting)
@@ -106,7 +104,7 @@ def test_a_server_that_dies_is_waited_for(run):
 
 def test_a_learner_that_is_killed_goes_on_from_its_checkpoint(run):
   """It loses what came after it, and no more."""
-  run.until(lambda: run.checkpoint() > 0, _SOON, 'a checkpoint')
+  run.until(lambda: run.checkpoint() > 0, 30, 'a checkpoint')
   run.learner.kill()
   last = run.checkpoint()
   run.learner.start()
@@ -124,7 +122,7 @@ def test_a_learner_that_is_stopped_saves(run):
   run.server.kill()
   run.until(
       lambda: run.learner.text().rstrip().endswith('waiting for it'),
-      _SOON,
+      30,
       'a learner that waits',
   )
   run.learner.send(signal.SIGTERM)

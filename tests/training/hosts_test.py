@@ -1,61 +1,24 @@
 """A run of two hosts: processes with environments and a replay of their own."""
 
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
 
 from r2i_tf import errors
-from r2i_tf.roles import ports
 from r2i_tf.training import checkpoints
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import schedule
 from r2i_tf.training import strategies
+from tests import processes
 from tests.training import hosts_program as program
 
-_ROOT = pathlib.Path(__file__).parents[2]
-
-
-def _start(workdir, steps, **environment):
-  path = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
-  return subprocess.Popen(
-      [
-          *(sys.executable, '-m', 'tests.training.hosts_program'),
-          *(str(workdir), str(steps)),
-      ],
-      cwd=_ROOT,
-      env={
-          **os.environ,
-          'PYTHONPATH': path,
-          'CUDA_VISIBLE_DEVICES': '',
-          **environment,
-      },
-      stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE,
-      text=True,
-  )
+_MODULE = 'tests.training.hosts_program'
 
 
 def _start_two(workdir, steps):
-  workers = [f'localhost:{ports.free_port(0)}' for _ in range(2)]
-  return [
-      _start(
-          workdir,
-          steps,
-          TF_CONFIG=json.dumps(
-              {
-                  'cluster': {'worker': workers},
-                  'task': {'type': 'worker', 'index': index},
-              }
-          ),
-      )
-      for index in range(2)
-  ]
+  return processes.start_hosts(2, _MODULE, workdir, steps)
 
 
 def _summary(process):
@@ -90,7 +53,7 @@ def test_two_hosts_then_one(tmp_path):
   assert chief['environment_steps'] == other['environment_steps'] == 200
   assert chief['weight'] == other['weight'] == chief['train_steps'] > due
 
-  alone, messages = _summary(_start(tmp_path, 320))
+  alone, messages = _summary(processes.start(_MODULE, tmp_path, 320))
   assert 'a run of 2 hosts and is one of 1 now' in messages
   assert alone['environment_steps'] == 320
   assert alone['weight'] == alone['train_steps'] > chief['train_steps']
