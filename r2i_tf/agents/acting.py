@@ -1,7 +1,8 @@
-"""The collect policy without its agent: what a process needs that only acts.
+"""The collect policy without its agent: what acting elsewhere needs.
 
-The learner publishes the values of `R2IPolicy.acting_variables`; a collector
-builds the same policy here, of the same configuration, and assigns them.
+A learner publishes the values of `R2IPolicy.acting_variables`; a collector
+builds the same policy here, of the same configuration, and assigns them. So
+does a run whose agent is on a TPU, from which each read is a transfer.
 """
 
 from typing import Any
@@ -68,3 +69,32 @@ def collect_policy(
       _Actor(actions, actor),
       features,
   )
+
+
+class HostCopy:
+  """The collect policy of an agent, on copies of its variables on this host.
+
+  Attributes:
+    policy: Acts by the copies, which are as old as the last `update`.
+  """
+
+  def __init__(
+      self, original: r2i_policy.R2IPolicy, config: agent_config.R2IConfig
+  ):
+    """Copies.
+
+    Args:
+      original: The agent's collect policy.
+      config: Of the agent.
+    """
+    with tf.device('CPU:0'):
+      self.policy = collect_policy(
+          original.time_step_spec, original.action_spec, config
+      )
+    self._original = original.acting_variables
+    self.update()
+
+  def update(self) -> None:
+    """Takes over the values of now."""
+    for copy, original in zip(self.policy.acting_variables, self._original):
+      copy.assign(original.numpy())

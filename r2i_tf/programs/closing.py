@@ -8,10 +8,10 @@ import sys
 import typing
 
 if typing.TYPE_CHECKING:
-  from r2i_tf.training import run
+  from r2i_tf.training import ending
 
 
-def report(summary: 'run.Summary') -> str:
+def report(summary: 'ending.Summary') -> str:
   """Returns the lines, with commands that can be pasted into a shell.
 
   Args:

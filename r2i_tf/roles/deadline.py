@@ -1,22 +1,26 @@
-"""A promise to end in time, also while TensorFlow compiles.
+"""A promise to end in time, also while TensorFlow compiles or exports.
 
-Python runs the handler of a signal between two of its own instructions, and
-the first train step is one of them, of a minute or more. Nothing is trained
-then that a checkpoint could lose, so the process may just end.
+Python runs the handler of a signal between two of its own instructions, and a
+first train step is one of them, of a minute or more. Where nothing is trained
+that a checkpoint does not have, the process may just end.
 """
 
+from collections.abc import Iterator
+import contextlib
 import os
 import signal
 import socket
 import threading
-from typing import Any
+import time
+from typing import Any, Optional
 
 from r2i_tf.roles import setup
 
 
-class UntilFirstStep:
-  """A context in which SIGTERM ends the process after some seconds at most.
+class Deadline:
+  """A context in which SIGTERM ends the process, if it is slow to answer.
 
+  Some seconds after a SIGTERM nothing that is `expendable` goes on, nor begins.
   Outside the main thread, where Python takes no signals, it does nothing.
   """
 
@@ -24,12 +28,13 @@ class UntilFirstStep:
     """Does nothing yet.
 
     Args:
-      seconds: After a SIGTERM, if the context is not left before.
+      seconds: From the SIGTERM on.
     """
     self._seconds = seconds
-    self._left = threading.Event()
+    self._part: Optional[str] = None
+    self._changed = threading.Condition()
 
-  def __enter__(self) -> 'UntilFirstStep':
+  def __enter__(self) -> 'Deadline':
     if threading.current_thread() is not threading.main_thread():
       return self
     self._reading, self._writing = socket.socketpair()
@@ -42,20 +47,37 @@ class UntilFirstStep:
     return self
 
   def __exit__(self, *_: Any) -> None:
-    self._left.set()
     if threading.current_thread() is threading.main_thread():
       signal.set_wakeup_fd(self._previous)
       self._writing.close()  # Ends the thread.
 
-  def over(self) -> None:
-    """The step is over: signals are answered in time from now on."""
-    self._left.set()
+  @contextlib.contextmanager
+  def expendable(self, part: str) -> Iterator[None]:
+    """Returns a context of work that may be broken off at any point.
+
+    Args:
+      part: What is done in it, as in 'stopped while <part>'.
+    """
+    self._set(part)
+    try:
+      yield
+    finally:
+      self._set(None)
+
+  def _set(self, part: Optional[str]) -> None:
+    with self._changed:
+      self._part = part
+      self._changed.notify()
 
   def _watch(self) -> None:
     while True:
       numbers = self._reading.recv(1)
       if not numbers:
         return
-      if numbers[0] == signal.SIGTERM and not self._left.wait(self._seconds):
-        setup.note('stopped while the train step was compiled; nothing is lost')
-        os._exit(0)
+      if numbers[0] == signal.SIGTERM:
+        break
+    time.sleep(self._seconds)
+    with self._changed:
+      self._changed.wait_for(lambda: self._part is not None)
+      setup.note(f'stopped while {self._part}; nothing is lost')
+      os._exit(0)

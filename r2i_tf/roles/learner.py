@@ -10,7 +10,6 @@ others; the first, the chief, does all the rest.
 """
 
 import contextlib
-import pathlib
 import time
 from typing import Optional
 
@@ -20,10 +19,8 @@ from tf_agents.specs import tensor_spec
 from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import run_config
-from r2i_tf.record import learning_curve
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
-from r2i_tf.record import records
 from r2i_tf.replay.reverb import connection
 from r2i_tf.replay.reverb import identity as identity_lib
 from r2i_tf.replay.reverb import reading
@@ -32,14 +29,12 @@ from r2i_tf.roles import deadline
 from r2i_tf.roles import publishing
 from r2i_tf.roles import setup
 from r2i_tf.training import checkpoints
-from r2i_tf.training import evaluation
-from r2i_tf.training import export
+from r2i_tf.training import ending
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
-from r2i_tf.training import run
 from r2i_tf.training import schedule
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
@@ -55,7 +50,7 @@ def train(
     connect_seconds: float = 60.0,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
     strategy: Optional[tf.distribute.Strategy] = None,
-) -> Optional[run.Summary]:
+) -> Optional[ending.Summary]:
   """Conducts the run, or the rest of it, and returns its outcome.
 
   Args:
@@ -81,23 +76,25 @@ def train(
   paths.check(config)
   with contextlib.ExitStack() as stack:
     interrupted = stack.enter_context(interruption.Interruption())
-    compiling = stack.enter_context(deadline.UntilFirstStep(_STOP_SECONDS))
+    limit = stack.enter_context(deadline.Deadline(_STOP_SECONDS))
     try:
-      learning = _Learning(
-          config,
-          paths,
-          address,
-          connect_seconds,
-          parts,
-          interrupted,
-          stack,
-          strategy,
-          hosts,
-      )
+      with limit.expendable('the run was set up'):
+        learning = _Learning(
+            config,
+            paths,
+            address,
+            connect_seconds,
+            parts,
+            interrupted,
+            stack,
+            strategy,
+            hosts,
+            limit,
+        )
     except _StoppedError:
       return None
     with hosts.watched():
-      summary = learning.finish(learning.loop(compiling))
+      summary = learning.finish(learning.loop())
   return summary
 
 
@@ -119,32 +116,33 @@ class _Learning:
       stack: contextlib.ExitStack,
       strategy: tf.distribute.Strategy,
       hosts: hosts_lib.Hosts,
+      limit: deadline.Deadline,
   ):
     batch_size = strategies.check_batch(config.replay.batch_size, strategy)
     replicas = strategy.num_replicas_in_sync // hosts.count
     self._hosts = hosts
     self._config = config
     self._paths = paths
-    self._parts = parts
     self._interrupted = interrupted
+    self._limit = limit
     progress = stack.enter_context(
         contextlib.closing(progress_lib.Progress(config.steps))
     )
     # One that takes no step: for its specs, here and in the export.
-    self._environment = stack.enter_context(
+    environment = stack.enter_context(
         contextlib.closing(
             parts.load(config.task, config.seed, config.environment)
         )
     )
-    data_spec = setup.data_spec(self._environment)
+    data_spec = setup.data_spec(environment)
     own = setup.identity(config, data_spec)
     _check_server(address, own, lambda: interrupted.requested, connect_seconds)
     tf.keras.utils.set_random_seed(config.seed)
     quiet.first_compilation()
     with strategy.scope():
       self._agent = parts.build_agent(
-          tensor_spec.from_spec(self._environment.time_step_spec()),
-          tensor_spec.from_spec(self._environment.action_spec()),
+          tensor_spec.from_spec(environment.time_step_spec()),
+          tensor_spec.from_spec(environment.action_spec()),
           config,
           learner_lib.train_step_counter(),
       )
@@ -198,15 +196,21 @@ class _Learning:
               )
           )
       )
+    self._ending = ending.Ending(
+        config,
+        paths,
+        parts,
+        self._agent,
+        environment,
+        hosts,
+        interrupted,
+        progress.note,
+    )
     self._saved = self._exported = time.monotonic()
     self._compiled = False
 
-  def loop(self, compiling: deadline.UntilFirstStep) -> schedule.StopReason:
-    """Trains, saves at the end, and returns why it stopped.
-
-    Args:
-      compiling: Told when the first train step is over.
-    """
+  def loop(self) -> schedule.StopReason:
+    """Trains, saves at the end, and returns why it stopped."""
     while True:
       self._exchange()
       stopped, is_ready = self._agree()
@@ -218,10 +222,10 @@ class _Learning:
         self._learner.train()
       else:
         self._monitor.note('compiling the train step, which takes a while')
-        self._learner.train()
+        with self._limit.expendable('the train step was compiled'):
+          self._learner.train()
         self._monitor.restart_rates()  # Compiling says nothing of the speed.
         self._compiled = True
-        compiling.over()
       if not self._hosts.is_chief:
         continue
       self._monitor.show()
@@ -229,39 +233,28 @@ class _Learning:
       if now - self._saved >= self._config.checkpoint_seconds:
         self._save_or_go_on()
       if now - self._exported >= self._config.roles.export_seconds:
-        self._export()
+        self._save_or_go_on()  # Exporting may be broken off.
+        with self._limit.expendable('the policies were exported'):
+          self._ending.export()
+        self._exported = time.monotonic()
     if self._hosts.is_chief:
       self._save()
     return stopped
 
-  def finish(self, stopped: schedule.StopReason) -> run.Summary:
+  def finish(self, stopped: schedule.StopReason) -> ending.Summary:
     """Exports and evaluates, unless the run was asked to stop.
 
     Args:
       stopped: What `loop` has returned.
     """
-    minutes = self._monitor.seconds() / 60
-    policy, result = None, None
-    exports = self._hosts.is_chief
-    if exports and stopped != schedule.StopReason.INTERRUPTED:
-      self._monitor.note(f'exporting the policies to {self._paths.policies}')
-      self._export()
-      policy = self._paths.policies / 'greedy'
-      result = self._evaluate(policy)
-    # A host that leaves would take those that are still busy with it.
-    self._hosts.add([0])
-    return run.Summary(
-        stopped=stopped,
-        environment_steps=self._counts.environment_steps,
-        train_steps=self._learner.train_steps,
-        episodes=self._counts.episodes,
-        mean_return=self._counts.mean_return(records.WINDOW),
-        minutes=minutes,
-        evaluation=result,
-        policy=policy,
-        plot=self._plot(),
-        workdir=self._paths.path,
-    )
+    with self._limit.expendable('the end of the run was written'):
+      return self._ending.finish(
+          stopped,
+          self._counts,
+          self._learner.train_steps,
+          self._monitor.seconds(),
+          self._counts.episodes > 0,
+      )
 
   def _restore(self, progress: progress_lib.Progress) -> float:
     """Goes back to the last checkpoint; returns the seconds until then."""
@@ -322,35 +315,6 @@ class _Learning:
     except errors.RunError as error:
       self._monitor.note(f'the run goes on, but {error}')
       self._saved = time.monotonic()
-
-  def _export(self) -> None:
-    export.export(
-        self._agent,
-        self._environment,
-        self._config.task,
-        self._config.environment,
-        self._paths.policies,
-    )
-    self._exported = time.monotonic()
-
-  def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
-    count = self._config.evaluation_episodes
-    if not count:
-      return None
-    self._monitor.note(f'evaluating the greedy policy for {count} episodes')
-    return evaluation.evaluate(
-        policy,
-        count,
-        load=self._parts.load,
-        stop=lambda: self._interrupted.requested,
-    )
-
-  def _plot(self) -> Optional[pathlib.Path]:
-    if not self._counts.episodes:
-      return None
-    path = self._paths.plots / 'learning_curve.png'
-    learning_curve.plot({self._config.task: self._paths.metrics}, path)
-    return path
 
 
 def _check_server(

@@ -9,9 +9,9 @@ import typing
 from r2i_tf import lazy
 
 if typing.TYPE_CHECKING:
+  from r2i_tf.training.ending import Summary
   from r2i_tf.training.parts import R2I_PARTS
   from r2i_tf.training.parts import RunParts
-  from r2i_tf.training.run import Summary
   from r2i_tf.training.run import train
 
 __all__ = ['R2I_PARTS', 'RunParts', 'Summary', 'train']
@@ -21,7 +21,7 @@ __getattr__ = lazy.attributes(
     {
         'R2I_PARTS': 'parts',
         'RunParts': 'parts',
-        'Summary': 'run',
+        'Summary': 'ending',
         'train': 'run',
     },
 )

@@ -16,6 +16,8 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.utils import common
 
+from r2i_tf.training import strategies
+
 
 class Learner:
   """Trains an agent, one batch for each replica in a step.
@@ -51,9 +53,7 @@ class Learner:
     # Not a strategy's own iterator: that draws ahead, in threads, and the same
     # seed would not give the same run again.
     self._batches = iter(batches)
-    # The hosts of a pod have no operations of a replay, nor has a TPU: there
-    # batches are fetched here, and fed.
-    self.feeds = isinstance(self._strategy, tf.distribute.TPUStrategy)
+    self.feeds = strategies.is_remote(self._strategy)
     with self._strategy.scope():
       agent.initialize()
     self._train_function = common.function(self._train)

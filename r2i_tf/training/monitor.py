@@ -72,7 +72,9 @@ class Monitor:
       return
     self._rates = self._rates_now()
     self._recorded_counts = environment_steps, train_steps = self._numbers()
-    self.restart_rates()
+    self._logged = time.monotonic()
+    if self._logged - self._rates_start[0] >= _RATE_SECONDS:
+      self._rates_start = self._logged, self._recorded_counts
     record = {
         records.STEP: environment_steps,
         'train_steps': train_steps,

@@ -10,9 +10,7 @@ environments and of the replay (`hosts`).
 
 from collections.abc import Mapping
 import contextlib
-import dataclasses
 import math
-import pathlib
 import time
 from typing import Any, Optional
 
@@ -26,16 +24,15 @@ from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
-from r2i_tf.record import learning_curve
+from r2i_tf.agents import acting
+from r2i_tf.agents import r2i_policy
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
-from r2i_tf.record import records
 from r2i_tf.replay import room
 from r2i_tf.replay import sampling
 from r2i_tf.training import checkpoints
 from r2i_tf.training import collector as collector_lib
-from r2i_tf.training import evaluation
-from r2i_tf.training import export
+from r2i_tf.training import ending
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
@@ -49,41 +46,12 @@ from r2i_tf.training import workdir as workdir_lib
 _HOSTS, _TOTAL = 'hosts', 'total'
 
 
-@dataclasses.dataclass(frozen=True)
-class Summary:
-  """The outcome of a run.
-
-  Attributes:
-    stopped: Why it ended.
-    environment_steps: Transitions over all starts.
-    train_steps: Train steps over all starts.
-    episodes: Episodes finished.
-    mean_return: Mean return of the last 200 episodes; None before the first.
-    minutes: Wall time over all starts.
-    evaluation: Of the greedy policy; None without one.
-    policy: The greedy policy's directory; None if it was not exported.
-    plot: The learning curve; None without finished episodes.
-    workdir: Where everything is.
-  """
-
-  stopped: schedule.StopReason
-  environment_steps: int
-  train_steps: int
-  episodes: int
-  mean_return: Optional[float]
-  minutes: float
-  evaluation: Optional[evaluation.Evaluation]
-  policy: Optional[pathlib.Path]
-  plot: Optional[pathlib.Path]
-  workdir: pathlib.Path
-
-
 def train(
     config: run_config.RunConfig,
     workdir: str,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
     strategy: Optional[tf.distribute.Strategy] = None,
-) -> Summary:
+) -> ending.Summary:
   """Conducts the run, or the rest of it, and returns its outcome.
 
   Args:
@@ -145,7 +113,6 @@ class _Run:
     self._config = config
     self._hosts = hosts
     self._paths = paths
-    self._parts = parts
     self._interrupted = interrupted
     progress = stack.enter_context(
         contextlib.closing(progress_lib.Progress(config.steps))
@@ -160,7 +127,7 @@ class _Run:
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
-    self._environment = stack.enter_context(
+    environment = stack.enter_context(
         contextlib.closing(
             parts.load_batch(
                 config.task,
@@ -173,8 +140,8 @@ class _Run:
     )
     with strategy.scope():
       self._agent = parts.build_agent(
-          tensor_spec.from_spec(self._environment.time_step_spec()),
-          tensor_spec.from_spec(self._environment.action_spec()),
+          tensor_spec.from_spec(environment.time_step_spec()),
+          tensor_spec.from_spec(environment.action_spec()),
           config,
           learner_lib.train_step_counter(),
       )
@@ -183,9 +150,16 @@ class _Run:
     )
     replay.report = progress.note
     self.replay = replay
+    policy = self._agent.collect_policy
+    self._host_copy: Optional[acting.HostCopy] = None
+    if strategies.is_remote(strategy) and isinstance(
+        policy, r2i_policy.R2IPolicy
+    ):
+      self._host_copy = acting.HostCopy(policy, config.agent)
+      policy = self._host_copy.policy
     self._collector = collector_lib.Collector(
-        self._environment,
-        self._agent.collect_policy,
+        environment,
+        policy,
         [replay.add],
         config.collect_steps,
     )
@@ -218,6 +192,7 @@ class _Run:
         hosts, self._recorder, lost + math.ceil(config.prefill / hosts.count)
     )
     self._agree(seconds, save_is_due=False)
+    self._update_copy()
     writer = stack.enter_context(
         contextlib.closing(
             metrics.MetricsWriter(
@@ -235,6 +210,16 @@ class _Run:
         progress,
         seconds,
     )
+    self._ending = ending.Ending(
+        config,
+        paths,
+        parts,
+        self._agent,
+        environment,
+        hosts,
+        interrupted,
+        progress.note,
+    )
     self._saved = time.monotonic()
     self._compiled = False
 
@@ -245,8 +230,12 @@ class _Run:
       self._agree(
           self._monitor.seconds(), unsaved >= self._config.checkpoint_seconds
       )
+      trained = False
       while self._train_is_due() and not self._is_interrupted():
         self._train_step()
+        trained = True
+      if trained:
+        self._update_copy()
       self._monitor.show()
       if self._agreement.save_is_due:
         self._save_or_go_on()
@@ -257,35 +246,14 @@ class _Run:
     self._save()
     return stopped
 
-  def finish(self, stopped: schedule.StopReason) -> Summary:
+  def finish(self, stopped: schedule.StopReason) -> ending.Summary:
     """Exports and evaluates, unless the run was asked to stop."""
-    minutes = self._monitor.seconds() / 60
-    policy, result = None, None
-    exports = self._hosts.is_chief
-    if exports and stopped != schedule.StopReason.INTERRUPTED:
-      self._monitor.note(f'exporting the policies to {self._paths.policies}')
-      export.export(
-          self._agent,
-          self._environment,
-          self._config.task,
-          self._config.environment,
-          self._paths.policies,
-      )
-      policy = self._paths.policies / 'greedy'
-      result = self._evaluate(policy)
-    # A host that leaves would take those that are still busy with it.
-    self._hosts.add([0])
-    return Summary(
-        stopped=stopped,
-        environment_steps=self._agreement.environment_steps,
-        train_steps=self._learner.train_steps,
-        episodes=self._agreement.episodes,
-        mean_return=self._agreement.mean_return(records.WINDOW),
-        minutes=minutes,
-        evaluation=result,
-        policy=policy,
-        plot=self._plot(),
-        workdir=self._paths.path,
+    return self._ending.finish(
+        stopped,
+        self._agreement,
+        self._learner.train_steps,
+        self._monitor.seconds(),
+        self._recorder.episodes > 0,
     )
 
   def _restore(self, progress: progress_lib.Progress) -> tuple[float, int]:
@@ -350,6 +318,10 @@ class _Run:
     after = self._learner.train_steps + self._learner.steps_per_call
     return self._agreement.is_ready and after <= due
 
+  def _update_copy(self) -> None:
+    if self._host_copy is not None:
+      self._host_copy.update()
+
   def _train_step(self) -> None:
     if self._compiled:
       self._learner.train()
@@ -383,25 +355,6 @@ class _Run:
     except errors.RunError as error:
       self._monitor.note(f'the run goes on, but {error}')
       self._saved = time.monotonic()
-
-  def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
-    count = self._config.evaluation_episodes
-    if not count:
-      return None
-    self._monitor.note(f'evaluating the greedy policy for {count} episodes')
-    return evaluation.evaluate(
-        policy,
-        count,
-        load=self._parts.load,
-        stop=lambda: self._interrupted.requested,
-    )
-
-  def _plot(self) -> Optional[pathlib.Path]:
-    if not self._recorder.episodes:
-      return None
-    path = self._paths.plots / 'learning_curve.png'
-    learning_curve.plot({self._config.task: self._paths.metrics}, path)
-    return path
 
 
 def _replay_size(

@@ -59,6 +59,18 @@ def check_batch(batch_size: int, strategy: tf.distribute.Strategy) -> int:
   return batch_size // replicas
 
 
+def is_remote(strategy: tf.distribute.Strategy) -> bool:
+  """Returns whether the replicas run no operations of a host.
+
+  The hosts of a pod have no operations of a replay, nor has a TPU; and each
+  variable that is read there is a transfer.
+
+  Args:
+    strategy: The replicas.
+  """
+  return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
 def _one_device(_: Optional[str]) -> tf.distribute.Strategy:
   gpus = tf.config.list_logical_devices('GPU')
   return tf.distribute.OneDeviceStrategy('GPU:0' if gpus else 'CPU:0')

@@ -52,3 +52,22 @@ def test_it_has_the_variables_of_acting_alone():
   assert len({v.ref() for v in policy.variables()}) == len(names)
   assert len(names) < len(agent.collect_policy.variables())
   assert len(names) == len(agent.collect_policy.acting_variables)
+
+
+def test_a_copy_is_as_old_as_its_last_update():
+  """A train step alone does not change how it acts."""
+  agent = small.agent()
+  copy = acting.HostCopy(agent.collect_policy, small.config())
+  mine, theirs = copy.policy.acting_variables, (
+      agent.collect_policy.acting_variables
+  )
+
+  def are_equal():
+    return all(np.array_equal(a, b) for a, b in zip(mine, theirs))
+
+  assert are_equal()
+  for variable in theirs:
+    variable.assign(variable + 0.1)
+  assert not are_equal()
+  copy.update()
+  assert are_equal()

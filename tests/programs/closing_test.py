@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from r2i_tf.programs import closing
-from r2i_tf.training import run
+from r2i_tf.training import ending
 from r2i_tf.training import schedule
 
 _POLICY = pathlib.Path('runs/my run/policies/greedy')
 
 
 def _lines(policy=_POLICY):
-  summary = run.Summary(
+  summary = ending.Summary(
       stopped=schedule.StopReason.STEPS,
       environment_steps=10,
       train_steps=2,

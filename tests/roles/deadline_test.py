@@ -12,23 +12,21 @@ pytest.importorskip('reverb')
 _ROOT = pathlib.Path(__file__).parents[2]
 # A call of C that takes hours and, like a compilation, runs no handler.
 _BUSY = """
-import hashlib
+import contextlib, hashlib
 from r2i_tf.roles import deadline
 from r2i_tf.training import interruption
-with interruption.Interruption(), deadline.UntilFirstStep(0.2) as first:
+with interruption.Interruption(), deadline.Deadline(0.2) as limit:
   print('busy', flush=True)
-  if {over}:
-    first.over()
-    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 3_000_000)
-    print('saved', flush=True)
-  else:
-    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 2**31 - 1)
+  {work}
 """
+_SHORT = "hashlib.pbkdf2_hmac('sha256', b'a', b'b', 3_000_000)"
+_LONG = "hashlib.pbkdf2_hmac('sha256', b'a', b'b', 2**31 - 1)"
+_EXPORT = f"with limit.expendable('it was exported'): {_LONG}"
 
 
-def _stopped(over):
+def _stopped(work):
   process = subprocess.Popen(
-      [sys.executable, '-c', _BUSY.format(over=over)],
+      [sys.executable, '-c', _BUSY.format(work=work)],
       cwd=_ROOT,
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
@@ -43,12 +41,22 @@ def _stopped(over):
   return process.returncode, output, error
 
 
-def test_a_learner_that_compiles_ends_when_it_is_asked_to():
-  """With exit code 0: there is nothing yet that it could lose."""
-  code, _, error = _stopped(over=False)
-  assert code == 0 and 'nothing is lost' in error
+def test_what_is_expendable_is_broken_off():
+  """With exit code 0: there is nothing in it that could be lost."""
+  code, _, error = _stopped(_EXPORT)
+  assert code == 0
+  assert 'stopped while it was exported; nothing is lost' in error
 
 
-def test_a_learner_that_trains_is_left_to_save():
+def test_what_is_expendable_does_not_begin_too_late():
+  """The signal came in the work before it, which was not."""
+  code, output, _ = _stopped(
+      f"{_SHORT}; print('saved', flush=True)\n  {_EXPORT}"
+  )
+  assert (code, output) == (0, 'saved\n')
+
+
+def test_what_is_not_is_left_to_save():
   """It answers by itself, between two steps."""
-  assert _stopped(over=True)[:2] == (0, 'saved\n')
+  code, output, _ = _stopped(f"{_SHORT}; print('saved')")
+  assert (code, output) == (0, 'saved\n')

@@ -1,10 +1,13 @@
 """A run of several processes, and what it bears: the faults of each of them.
 
 One run goes through all of it, in the order of this file: starting a learner
-compiles its train step, which is most of the time that these tests take.
+compiles its train step, which is most of the time that these tests take. Ten
+signals come at random times; `tests/acceptance/storm.py` sends more.
 """
 
+import random
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from r2i_tf.replay.reverb import tables  # noqa: E402
 from r2i_tf.roles import ports  # noqa: E402
 from tests.roles import runs  # noqa: E402
 
+_LONGEST = 3.0  # Seconds before a kill, at a random time.
 _STOP = 30  # Seconds in which a learner that is asked to stop has ended.
 
 
@@ -38,6 +42,14 @@ def _counts(run):
   return np.array(
       [limiter.insert_stats.completed, limiter.sample_stats.completed]
   )
+
+
+def _kill(process):
+  """Kills it at a random time."""
+  seconds = random.uniform(0, _LONGEST)
+  print(f'{process.name} is killed after {seconds:.2f} s')  # For a failure.
+  time.sleep(seconds)
+  process.kill()
 
 
 def test_the_ratio_is_the_configured_one(run):
@@ -66,25 +78,27 @@ def test_collectors_take_in_new_weights(run):
 
 def test_a_collector_that_dies_holds_nobody_up(run):
   """And one that joins late needs the address alone."""
-  for collector in run.collectors:
-    collector.kill()
-    if collector is run.collectors[0]:
-      run.until_trained(20, 30)  # By the other one.
-    collector.start()
-  run.until(
-      lambda: all(
-          c.text().count('collecting bsuite') == 2 for c in run.collectors
-      ),
-      60,
-      'collectors that collect again',
-  )
-  run.until_trained(20, 30)
+  for starts in (2, 3):
+    for collector in run.collectors:
+      _kill(collector)
+      if collector is run.collectors[0]:
+        run.until_trained(20, 30)  # By the other one.
+      collector.start()
+    run.until(
+        lambda starts=starts: all(
+            c.text().count('collecting bsuite') == starts
+            for c in run.collectors
+        ),
+        60,
+        'collectors that collect again',
+    )
+    run.until_trained(20, 30)
 
 
 def test_a_server_that_dies_is_waited_for(run):
   """Nobody ends, each says so once, and all go on when it is back."""
   run.until_trained(5, 60)
-  run.server.kill()
+  _kill(run.server)
   waiting = [run.learner, *run.collectors]
   gone = f'server at {run.address} is gone'
   run.until(
@@ -105,7 +119,7 @@ def test_a_server_that_dies_is_waited_for(run):
 def test_a_learner_that_is_killed_goes_on_from_its_checkpoint(run):
   """It loses what came after it, and no more."""
   run.until(lambda: run.checkpoint() > 0, 30, 'a checkpoint')
-  run.learner.kill()
+  _kill(run.learner)
   last = run.checkpoint()
   run.learner.start()
   run.until(
@@ -119,19 +133,20 @@ def test_a_learner_that_is_killed_goes_on_from_its_checkpoint(run):
 
 def test_a_learner_that_is_stopped_saves(run):
   """Also while the server is dead, and the data with it."""
-  run.server.kill()
+  _kill(run.server)
   run.until(
       lambda: run.learner.text().rstrip().endswith('waiting for it'),
       30,
       'a learner that waits',
   )
+  time.sleep(random.uniform(0, _LONGEST))
   run.learner.send(signal.SIGTERM)
   assert run.learner.wait(_STOP) == 0
   saved = run.checkpoint()
   assert saved == run.train_steps()
   # All of them are dead: the collectors, too.
   for collector in run.collectors:
-    collector.kill()
+    _kill(collector)
   run.start()
   run.until_trained(10, 120)
   going_on = f'going on from train step {saved:,} of'

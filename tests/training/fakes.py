@@ -9,6 +9,7 @@ from tf_agents.policies import random_tf_policy
 from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import config as agent_config
 from r2i_tf import run_config
 from r2i_tf.training import parts as parts_lib
 
@@ -114,3 +115,35 @@ def config(**changes):
       'evaluation_episodes': 0,
   }
   return run_config.RunConfig(**{**fields, **changes})
+
+
+def r2i_config():
+  """Returns a run of the real agent, of 200 train steps."""
+  mlp = agent_config.MLPConfig(1, 8)
+  return run_config.RunConfig(
+      task='bsuite/memory_len/1',
+      steps=128 + 200 * 2,
+      parallel_environments=2,
+      prefill=128,
+      train_ratio=16.0,
+      replay=run_config.ReplayConfig(1_000, batch_size=4, sequence_length=8),
+      log_seconds=1e6,
+      evaluation_episodes=0,
+      agent=agent_config.R2IConfig(
+          world_model=agent_config.WorldModelConfig(
+              sequence_model=agent_config.SequenceModelConfig(
+                  output_size=8,
+                  width=8,
+                  s3m=agent_config.S3MConfig(state_size=4, layers=1, blocks=1),
+              ),
+              latent=agent_config.LatentConfig(2, 3),
+              encoder=mlp,
+              decoder=mlp,
+              reward_head=mlp,
+              continuation_head=mlp,
+          ),
+          behavior=agent_config.BehaviorConfig(
+              actor=mlp, critic=mlp, horizon=2, starts_per_sequence=2
+          ),
+      ),
+  )

@@ -1,0 +1,155 @@
+"""How a run ends: its policies, their evaluation, its curve, its outcome."""
+
+from collections.abc import Callable
+import dataclasses
+import pathlib
+from typing import Optional
+
+from tf_agents.agents import tf_agent
+from tf_agents.environments import py_environment
+
+from r2i_tf import run_config
+from r2i_tf.record import learning_curve
+from r2i_tf.record import records
+from r2i_tf.training import episodes
+from r2i_tf.training import evaluation
+from r2i_tf.training import export
+from r2i_tf.training import hosts as hosts_lib
+from r2i_tf.training import interruption
+from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import schedule
+from r2i_tf.training import workdir as workdir_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+  """The outcome of a run.
+
+  Attributes:
+    stopped: Why it ended.
+    environment_steps: Transitions over all starts.
+    train_steps: Train steps over all starts.
+    episodes: Episodes finished.
+    mean_return: Mean return of the last 200 episodes; None before the first.
+    minutes: Wall time over all starts.
+    evaluation: Of the greedy policy; None without one.
+    policy: The greedy policy's directory; None if it was not exported.
+    plot: The learning curve; None without finished episodes.
+    workdir: Where everything is.
+  """
+
+  stopped: schedule.StopReason
+  environment_steps: int
+  train_steps: int
+  episodes: int
+  mean_return: Optional[float]
+  minutes: float
+  evaluation: Optional[evaluation.Evaluation]
+  policy: Optional[pathlib.Path]
+  plot: Optional[pathlib.Path]
+  workdir: pathlib.Path
+
+
+class Ending:
+  """What a run leaves behind; with several hosts, the first leaves it."""
+
+  def __init__(
+      self,
+      config: run_config.RunConfig,
+      paths: workdir_lib.Workdir,
+      parts: parts_lib.RunParts,
+      agent: tf_agent.TFAgent,
+      environment: py_environment.PyEnvironment,
+      hosts: hosts_lib.Hosts,
+      interrupted: interruption.Interruption,
+      note: Callable[[str], None],
+  ):
+    """Writes nothing yet.
+
+    Args:
+      config: The run.
+      paths: Its files.
+      parts: Its parts, which the evaluation takes its environment from.
+      agent: Whose policies are exported.
+      environment: The agent's, for the specs.
+      hosts: Those of the run.
+      interrupted: Breaks off the evaluation.
+      note: Shows a line.
+    """
+    self._config = config
+    self._paths = paths
+    self._parts = parts
+    self._agent = agent
+    self._environment = environment
+    self._hosts = hosts
+    self._interrupted = interrupted
+    self._note = note
+
+  def export(self) -> None:
+    """Writes the policies as they are now."""
+    export.export(
+        self._agent,
+        self._environment,
+        self._config.task,
+        self._config.environment,
+        self._paths.policies,
+    )
+
+  def finish(
+      self,
+      stopped: schedule.StopReason,
+      counts: episodes.Counts,
+      train_steps: int,
+      seconds: float,
+      has_episodes: bool,
+  ) -> Summary:
+    """Exports and evaluates, unless the run was asked to stop; plots.
+
+    Args:
+      stopped: Why it ended.
+      counts: Of the run.
+      train_steps: Train steps over all starts.
+      seconds: Wall time over all starts.
+      has_episodes: Whether the record of this host has any.
+
+    Returns:
+      The outcome.
+    """
+    policy, result = None, None
+    is_over = stopped != schedule.StopReason.INTERRUPTED
+    if is_over and self._hosts.is_chief:
+      self._note(f'exporting the policies to {self._paths.policies}')
+      self.export()
+      policy = self._paths.policies / 'greedy'
+      result = self._evaluate(policy)
+    # A host that leaves would take those that are still busy with it.
+    self._hosts.add([0])
+    return Summary(
+        stopped=stopped,
+        environment_steps=counts.environment_steps,
+        train_steps=train_steps,
+        episodes=counts.episodes,
+        mean_return=counts.mean_return(records.WINDOW),
+        minutes=seconds / 60,
+        evaluation=result,
+        policy=policy,
+        plot=self._plot() if has_episodes else None,
+        workdir=self._paths.path,
+    )
+
+  def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
+    count = self._config.evaluation_episodes
+    if not count:
+      return None
+    self._note(f'evaluating the greedy policy for {count} episodes')
+    return evaluation.evaluate(
+        policy,
+        count,
+        load=self._parts.load,
+        stop=lambda: self._interrupted.requested,
+    )
+
+  def _plot(self) -> pathlib.Path:
+    path = self._paths.plots / 'learning_curve.png'
+    learning_curve.plot({self._config.task: self._paths.metrics}, path)
+    return path
