@@ -38,7 +38,8 @@ _BOUND = 30.0  # Seconds from the last start until the run goes on.
 _START = 60.0  # Of a learner: it compiles its train step.
 _LONGEST_QUIET = 10.0
 _LONGEST_OUTAGE = 45.0
-_CHECKPOINT = 2.0  # Seconds; see `runs.SETTINGS`.
+# Seconds from one to the next; see `runs.SETTINGS`.
+_CHECKPOINT, _RECORD = 2.0, 0.5
 _SLACK = 2.0  # For writing it, on a machine with other work.
 
 
@@ -102,7 +103,7 @@ def _fault(run: runs.Run, kind: str, rng: random.Random) -> dict:
       assert victim.wait(30) == 0, run.logs()
   stopped = time.monotonic() - killed
   history = _history(run)
-  before = max(history)
+  before, last = history[-1]
   time.sleep(outage)
   for victim in victims:
     victim.start()
@@ -115,8 +116,8 @@ def _fault(run: runs.Run, kind: str, rng: random.Random) -> dict:
     goal = _restored(run, bound)
     lost = max(0, before - goal)
     if lost:
-      first = min(step for step in history if step >= goal)
-      lost_seconds = 60 * (history[before] - history[first])
+      first = min(second for step, second in history if step > goal)
+      lost_seconds = last - first + _RECORD
     assert lost_seconds <= _CHECKPOINT + _SLACK, (lost_seconds, run.logs())
   run.until(
       lambda: run.train_steps() > goal,
@@ -134,10 +135,10 @@ def _fault(run: runs.Run, kind: str, rng: random.Random) -> dict:
   }
 
 
-def _history(run: runs.Run) -> dict[int, float]:
-  """Returns train steps to minutes, of all records of the learner."""
+def _history(run: runs.Run) -> list[tuple[int, float]]:
+  """Returns train step and second of each record of the learner."""
   found = records.read(run.workdir / 'metrics.jsonl')
-  return {record['train_steps']: record['minutes'] for record in found}
+  return [(record['train_steps'], 60 * record['minutes']) for record in found]
 
 
 def _restored(run: runs.Run, seconds: float) -> int:
