@@ -6,6 +6,7 @@ version or model takes nothing that it would misread.
 """
 
 from collections.abc import Sequence
+from typing import Union
 import zlib
 
 import numpy as np
@@ -20,20 +21,19 @@ _LAYOUT = 1
 
 
 def push(
-    client: reverb.Client, train_step: int, variables: Sequence[tf.Variable]
+    client: reverb.Client, train_step: int, values: Sequence[np.ndarray]
 ) -> None:
   """Publishes weights in place of those before.
 
   Args:
     client: Of the server.
     train_step: After which train step they are.
-    variables: Whose values.
+    values: Of the variables.
 
   Raises:
     reverb.ReverbError: They were not there in time.
   """
-  head = [np.int64(_format(variables)), np.int64(train_step)]
-  values = [variable.numpy() for variable in variables]
+  head = [np.int64(_format(values)), np.int64(train_step)]
   connection.insert(client, tables.WEIGHTS, [*head, *values])
 
 
@@ -69,6 +69,6 @@ def pull(client: reverb.Client, variables: Sequence[tf.Variable]) -> int:
   return int(train_step)
 
 
-def _format(variables: Sequence[tf.Variable]) -> int:
-  text = repr((_LAYOUT, [(v.shape.as_list(), v.dtype.name) for v in variables]))
+def _format(variables: Sequence[Union[tf.Variable, np.ndarray]]) -> int:
+  text = repr((_LAYOUT, [(list(v.shape), v.dtype.name) for v in variables]))
   return zlib.crc32(text.encode())

@@ -147,9 +147,9 @@ def test_weights_are_those_that_were_published_last(tmp_path):
   with servers.serve(tmp_path) as (address, _):
     client = reverb.Client(address)
     assert not weights.are_there(client)
-    weights.push(client, 7, source)
+    weights.push(client, 7, [v.numpy() for v in source])
     source[0].assign([4.0, 5.0])
-    weights.push(client, 8, source)
+    weights.push(client, 8, [v.numpy() for v in source])
     assert weights.are_there(client)
     assert [weights.pull(client, target) for _ in range(2)] == [8, 8]
   assert target[0].numpy().tolist() == [4.0, 5.0] and target[1].numpy() == 3
@@ -159,7 +159,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
   """They might fit by chance, and mean something else."""
   with servers.serve(tmp_path) as (address, _):
     client = reverb.Client(address)
-    weights.push(client, 0, [tf.Variable([1.0, 2.0])])
+    weights.push(client, 0, [tf.constant([1.0, 2.0]).numpy()])
     with pytest.raises(errors.RunError, match='publishes weights of format'):
       weights.pull(client, [tf.Variable([[1.0, 2.0]])])
 
