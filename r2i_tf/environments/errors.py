@@ -21,6 +21,13 @@ class FaultyEnvironmentError(errors.UserError, RuntimeError):
   """A step that raised, or that broke the specs of its environment."""
 
 
+class StepFault(Exception):
+  """What is wrong with a step, as a clause, where no name is known yet.
+
+  `CheckedEnvironment` makes a `FaultyEnvironmentError` of it.
+  """
+
+
 class CrashedEnvironmentError(errors.UserError, RuntimeError):
   """An environment that crashed once more than its pool restarts it.
 
