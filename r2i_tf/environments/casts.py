@@ -26,9 +26,7 @@ def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
   """
   try:
     found = np.asarray(value)
-  except (
-      Exception
-  ):  # Lists of different lengths, objects with ways of their own.
+  except Exception:  # Lists of different lengths, objects of any kind.
     found = np.asarray(None)
   if found.dtype.kind not in 'biuf':
     wanted = 'an array of real numbers' if shape else 'a real number'

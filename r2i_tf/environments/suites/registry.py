@@ -100,6 +100,8 @@ def make(
   with wrappers.closed_on_error(environment):
     if isinstance(task, str):
       environment = wrappers.normalized(environment)
+    else:
+      environment = wrappers.bounded(environment)
     return checks.CheckedEnvironment(environment, name)
 
 
