@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import enum
+import re
 import typing
 from typing import Any, Optional, TypeVar
 
@@ -42,6 +43,24 @@ def require_positive(config: Any, prefix: str, *names: str) -> None:
     value = getattr(config, name)
     label = f'{prefix}.{name}' if prefix else name
     require(value > 0, f'{label} is {value}, but it must be positive.')
+
+
+def require_patterns(config: Any, prefix: str, *names: str) -> None:
+  """Raises `ConfigError` unless these fields are regular expressions or None.
+
+  Args:
+    config: The dataclass.
+    prefix: As for `require_positive`.
+    *names: The fields.
+  """
+  for name in names:
+    try:
+      re.compile(getattr(config, name) or '')
+    except re.error as error:
+      raise ConfigError(
+          f'{prefix}.{name} is {getattr(config, name)!r}, which is no regular'
+          f' expression: {error}.'
+      ) from None
 
 
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:

@@ -215,7 +215,7 @@ class ContinuousActions(ActionCodec):
     self._spec = spec
     minimum = np.broadcast_to(spec.minimum, spec.shape).reshape(-1)
     maximum = np.broadcast_to(spec.maximum, spec.shape).reshape(-1)
-    # Halved first: the sum of two large bounds may not be a number of the dtype.
+    # Halved first: the sum of two large bounds may be infinite.
     self._center = (maximum / 2 + minimum / 2).astype(np.float32)
     self._scale = (maximum / 2 - minimum / 2).astype(np.float32)
     # A component with equal bounds has nothing to choose, and is encoded as 0.

@@ -10,8 +10,6 @@ import numpy as np
 
 from r2i_tf.environments import errors
 
-_REPR_LENGTH = 60
-
 
 def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
   """Returns what an environment gave as an array of real numbers.
@@ -31,7 +29,7 @@ def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
   if found.dtype.kind not in 'biuf':
     wanted = 'an array of real numbers' if shape else 'a real number'
     raise errors.StepFault(
-        f'the {name} is {_repr(value)}, but it must be {wanted}'
+        f'the {name} is {errors.shortened(value)}, but it must be {wanted}'
     )
   if found.shape != shape:
     raise errors.StepFault(
@@ -65,9 +63,8 @@ def cast(name: str, value: np.ndarray, dtype: np.dtype) -> np.ndarray:
       kept &= (value >= float(bounds.min)) & (value < float(bounds.max) + 1)
   if not np.all(kept):
     lost = value[~kept].flat[0]
-    verb = 'holds' if value.shape else 'is'
     reason = f', which {dtype.name} cannot hold' if np.isfinite(lost) else ''
-    raise errors.StepFault(f'the {name} {verb} {lost}{reason}')
+    raise errors.StepFault(f'the {name} {_verb(value)} {lost}{reason}')
   return result
 
 
@@ -92,8 +89,8 @@ def indices(
     first = np.flatnonzero(outside)[0]
     low = start.flat[first]
     raise errors.StepFault(
-        f'the {name} holds {number.flat[first]}, but it must lie in'
-        f' [{low}, {low + count.flat[first] - 1}]'
+        f'the {name} {_verb(found)} {number.flat[first]}, but its space is from'
+        f' {low} to {low + count.flat[first] - 1}'
     )
   return number - start
 
@@ -112,14 +109,11 @@ def number(name: str, value: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
   found = shaped(name, value, shape)
   if found.dtype.kind == 'b':
     raise errors.StepFault(
-        f'the {name} is {_repr(value)}, but it must be a number, such as 1.0'
+        f'the {name} is {errors.shortened(value)}, but it must be a number,'
+        ' such as 1.0'
     )
   return cast(name, found, np.dtype(np.float32))
 
 
-def _repr(value: Any) -> str:
-  """Returns `repr(value)` on one line, cut where it is long."""
-  text = ' '.join(repr(value).split())
-  if len(text) > _REPR_LENGTH:
-    text = f'{text[:_REPR_LENGTH]}...'
-  return text
+def _verb(value: np.ndarray) -> str:
+  return 'holds' if value.shape else 'is'

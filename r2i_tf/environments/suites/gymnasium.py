@@ -5,9 +5,10 @@ An id may name the module that registers it, as Gymnasium has it:
 """
 
 import dataclasses
+import enum
 import importlib
 import re
-from typing import Any
+from typing import Any, Optional
 
 import dm_env
 
@@ -20,20 +21,53 @@ from r2i_tf.environments import wrappers
 _OTHERS = ('ale_py', 'popgym')
 
 
+class Channels(enum.Enum):
+  """The axis of an image that has its channels."""
+
+  AUTO = 'auto'
+  FIRST = 'first'
+  LAST = 'last'
+
+
 @dataclasses.dataclass(frozen=True)
 class GymnasiumOptions:
-  """Of the tasks `gymnasium/<id>`.
+  """Of the tasks `gymnasium/<id>`, and of a `gymnasium.Env` of one's own.
+
+  The keys of an observation are those of its Dict spaces and the numbers of
+  its Tuple spaces, as in 'camera/left' or '0'; without either, 'observation'.
 
   Attributes:
     action_repeat: Steps that an action is held; rewards are summed.
-    image_size: Height and width that images are brought to.
+    image_size: Height and width that images are brought to; None leaves them as
+      they are.
+    channels: Where images have their channels: on the first axis, as in PyTorch
+      and in stacks of frames, or on the last. By default on the smaller one.
+    ignored_keys: A regular expression; the parts of the observation whose whole
+      key it matches are left out, whatever they are.
+    vector_keys: The same for vectors: numbers in the shape of an image, or more
+      of them than are taken for a vector otherwise.
+    one_hot_keys: The same for boxes of integers that are ids, not numbers: each
+      is written as one of so many values as its bounds allow.
+    one_hot_classes: How many values there are at most, counted from the lower
+      bound, where the bounds say more than is meant.
   """
 
   action_repeat: int = 1
-  image_size: int = 64
+  image_size: Optional[int] = 64
+  channels: Channels = Channels.AUTO
+  ignored_keys: Optional[str] = None
+  vector_keys: Optional[str] = None
+  one_hot_keys: Optional[str] = None
+  one_hot_classes: Optional[int] = None
 
   def __post_init__(self) -> None:
-    schema.require_positive(self, 'gymnasium', 'action_repeat', 'image_size')
+    schema.require_positive(self, 'gymnasium', 'action_repeat')
+    for name in ('image_size', 'one_hot_classes'):
+      if getattr(self, name) is not None:
+        schema.require_positive(self, 'gymnasium', name)
+    schema.require_patterns(
+        self, 'gymnasium', 'ignored_keys', 'vector_keys', 'one_hot_keys'
+    )
 
 
 def tasks() -> list[str]:
@@ -70,8 +104,6 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
   """
   import gymnasium
 
-  from r2i_tf.environments import gymnasium_adapter
-
   try:
     environment = gymnasium.make(name, disable_env_checker=True)
   except gymnasium.error.UnregisteredEnv:
@@ -83,10 +115,29 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
         f'gymnasium/{name} cannot be made from what is installed: {reason}.'
     ) from error
   with wrappers.closed_on_error(environment):
-    adapted = gymnasium_adapter.GymnasiumEnvironment(
-        environment, seed, options.image_size
-    )
-  return wrappers.ActionRepeat(adapted, options.action_repeat)
+    return adapted(environment, seed, options)
+
+
+def adapted(
+    environment: Any, seed: int, options: GymnasiumOptions
+) -> dm_env.Environment:
+  """Returns a Gymnasium environment as `dm_env` has it.
+
+  Args:
+    environment: A `gymnasium.Env`, which is taken over.
+    seed: The seed of its randomness, from 0 to 2^32 - 1.
+    options: How its steps are taken.
+
+  Raises:
+    UnsupportedSpecError: R2I cannot take its observations or actions.
+    schema.ConfigError: An option does not fit its observations.
+  """
+  from r2i_tf.environments import gymnasium_adapter
+
+  return wrappers.ActionRepeat(
+      gymnasium_adapter.GymnasiumEnvironment(environment, seed, options),
+      options.action_repeat,
+  )
 
 
 def _imports(entry_point: str) -> bool:
