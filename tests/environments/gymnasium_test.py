@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf import schema
 from r2i_tf.agents import spec_checks
 from r2i_tf.environments.suites import registry as suites
 
 gymnasium = pytest.importorskip('gymnasium')
+gymnasium_fakes = pytest.importorskip('tests.environments.gymnasium_fakes')
 
 
 def test_every_listed_environment_steps():
@@ -68,3 +70,67 @@ def test_what_cannot_be_made_is_one_sentence(name, error, words):
   with pytest.raises(getattr(environments, error), match=words) as caught:
     environments.load(f'gymnasium/{name}', 0)
   assert '\n' not in str(caught.value)
+
+
+def test_keywords_reach_the_environment():
+  """From the task's name or from the options; the name comes first."""
+  start = suites.make('gymnasium/FrozenLake-v1?map_name=8x8', 0)
+  assert start.observation_spec().shape == (64,)
+  options = {'kwargs': {'map_name': '8x8', 'is_slippery': False}}
+  assert suites.make(
+      'gymnasium/FrozenLake-v1', 0, options
+  ).observation_spec().shape == (64,)
+  name = 'gymnasium/FrozenLake-v1?map_name=4x4&max_episode_steps=2'
+  env = suites.make(name, 0, options)
+  assert env.observation_spec().shape == (16,)
+  env.reset()
+  # Not slippery: down, and the ice does not carry it elsewhere.
+  assert np.argmax(env.step(1).observation) == 4
+  assert env.step(1).last()
+
+
+@pytest.mark.parametrize(
+    'name,options,words',
+    [
+        ('FrozenLake-v1?slip=1', {}, ["{'slip': 1}", "argument 'slip'"]),
+        ('FrozenLake-v1?map_name=9x9', {}, ["KeyError: '9x9'"]),
+        ('FrozenLake-v1?slip', {}, ["'slip' among", '<keyword>=<value>']),
+        ('FrozenLake-v1?=3', {}, ["'=3' among"]),
+        ('FrozenLake-v1', {'kwargs': {'a': 1}}, ['change gymnasium.kwargs']),
+        ('FrozenLake-v1', {'kwargs': 3}, ["'gymnasium.kwargs' is 3"]),
+        ('FrozenLake-v1', {'kwargs': {'a': {1}}}, ["'gymnasium.kwargs.a'"]),
+    ],
+)
+def test_keywords_that_do_not_fit_are_one_sentence(name, options, words):
+  """What the environment has not, and what is no keyword."""
+  with pytest.raises(schema.ConfigError) as caught:
+    environments.load(f'gymnasium/{name}', 0, options)
+  for word in words:
+    assert word in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+def test_an_id_of_this_process_only_is_to_be_named_with_its_module():
+  """A process of a pool knows what its modules register, no more."""
+  gymnasium.register('r2i_tf_test/Here-v0', gymnasium_fakes.Fake)
+  try:
+    name = 'gymnasium/r2i_tf_test/Here-v0'
+    assert environments.load(name, 0).reset().is_first()
+    with pytest.raises(environments.UnknownTaskError) as caught:
+      environments.load_batch(name, 0, 1, pool=environments.PoolOptions())
+  finally:
+    del gymnasium.registry['r2i_tf_test/Here-v0']
+  assert 'registered in this process only' in str(caught.value)
+  module = 'tests.environments.gymnasium_fakes:r2i_tf_test/Here-v0'
+  assert f'as in gymnasium/{module}.' in str(caught.value)
+
+
+def test_keywords_go_to_the_processes_of_a_pool():
+  """With the options and with the name."""
+  pool = environments.load_batch(
+      *('gymnasium/FrozenLake-v1?is_slippery=False', 0, 2),
+      {'kwargs': {'map_name': '8x8'}},
+      environments.PoolOptions(),
+  )
+  assert pool.observation_spec().shape == (64,)
+  pool.close()
