@@ -7,6 +7,7 @@ from typing import Any
 import dm_env
 from dm_env import specs
 import numpy as np
+import tree
 
 
 class Wrapper(dm_env.Environment):
@@ -131,6 +132,24 @@ class NormalizedActions(Wrapper):
     return self._spec
 
 
+class Float32Bounds(Wrapper):
+  """Has bounds that are still some where float64 has become float32.
+
+  TF-Agents makes that change, and fails over those beyond float32, infinite
+  ones among them, and over bounds of booleans.
+  """
+
+  def observation_spec(self) -> Any:
+    """Returns the specs of an observation."""
+    spec = self._environment.observation_spec()
+    return tree.map_structure(_within_float32, spec)
+
+  def action_spec(self) -> Any:
+    """Returns the spec of an action."""
+    spec = self._environment.action_spec()
+    return tree.map_structure(_within_float32, spec)
+
+
 class RenderedBoard(Wrapper):
   """Shows a board of numbers in [0, 1] as a gray image, enlarged.
 
@@ -161,6 +180,19 @@ class RenderedBoard(Wrapper):
     image = np.rint(255 * time_step.observation[self._fields])
     image = image.astype(np.uint8)[..., np.newaxis]
     return time_step._replace(observation=image)
+
+
+def _within_float32(spec: Any) -> Any:
+  if not isinstance(spec, specs.BoundedArray):
+    return spec
+  if spec.dtype == np.bool_:
+    return specs.Array(spec.shape, spec.dtype, spec.name)
+  if spec.dtype != np.float64:
+    return spec
+  limit = float(np.finfo(np.float32).max)
+  minimum = np.clip(spec.minimum, -limit, limit)
+  maximum = np.clip(spec.maximum, -limit, limit)
+  return specs.BoundedArray(spec.shape, spec.dtype, minimum, maximum, spec.name)
 
 
 def bounded(environment: dm_env.Environment) -> dm_env.Environment:
