@@ -142,5 +142,6 @@ constraints: $(INSTALLED)
 	  --extra dev -o constraints/current.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache \
+	  .mypy_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

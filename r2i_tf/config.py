@@ -8,7 +8,6 @@ replay, checkpoints) is `run_config`. Nothing here imports TensorFlow.
 
 import dataclasses
 import enum
-import re
 from typing import Optional
 
 from r2i_tf import errors
@@ -189,14 +188,9 @@ class WorldModelConfig:
         self.bins >= 3 and self.bins % 2 == 1,
         f'world_model.bins is {self.bins}, but it must be odd and at least 3.',
     )
-    for name in ('image_keys', 'vector_keys', 'ignored_keys'):
-      try:
-        re.compile(getattr(self, name) or '')
-      except re.error as error:
-        raise schema.ConfigError(
-            f'world_model.{name} is {getattr(self, name)!r}, which is no'
-            f' regular expression: {error}.'
-        ) from None
+    schema.require_patterns(
+        self, 'world_model', 'image_keys', 'vector_keys', 'ignored_keys'
+    )
 
 
 @dataclasses.dataclass(frozen=True)

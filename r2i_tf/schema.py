@@ -7,10 +7,12 @@ field's, is refused with one sentence. Ranges are the dataclasses' own business
 (`__post_init__`).
 """
 
+import ast
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import enum
+import re
 import typing
 from typing import Any, Optional, TypeVar
 
@@ -44,12 +46,31 @@ def require_positive(config: Any, prefix: str, *names: str) -> None:
     require(value > 0, f'{label} is {value}, but it must be positive.')
 
 
+def require_patterns(config: Any, prefix: str, *names: str) -> None:
+  """Raises `ConfigError` unless these fields are regular expressions or None.
+
+  Args:
+    config: The dataclass.
+    prefix: As for `require_positive`.
+    *names: The fields.
+  """
+  for name in names:
+    try:
+      re.compile(getattr(config, name) or '')
+    except re.error as error:
+      raise ConfigError(
+          f'{prefix}.{name} is {getattr(config, name)!r}, which is no regular'
+          f' expression: {error}.'
+      ) from None
+
+
 def from_mapping(cls: type[T], mapping: Mapping[str, Any], path: str = '') -> T:
   """Builds the frozen dataclass `cls` from a nested mapping.
 
   Args:
     cls: A dataclass whose fields are bool, int, float, str, enums, tuples of
-      these, dataclasses, or `Optional` of one of them.
+      these, dataclasses, or `Optional` of one of them; or a `Mapping` of names
+      to plain values, which has any names.
     mapping: Field names to values; a field that is absent keeps its default.
     path: The dotted name of `cls` in the whole configuration, for errors.
 
@@ -86,8 +107,10 @@ def to_mapping(config: Any) -> Any:
     }
   if isinstance(config, enum.Enum):
     return config.value
-  if isinstance(config, tuple):
+  if isinstance(config, (tuple, list)):
     return [to_mapping(item) for item in config]
+  if isinstance(config, Mapping):
+    return {key: to_mapping(value) for key, value in config.items()}
   return config
 
 
@@ -125,6 +148,10 @@ def check_name(cls: type, name: str) -> Any:
   """
   path = ''
   for part in name.split('.'):
+    if is_mapping(cls):
+      cls = object
+      path = f'{path}.{part}'
+      continue
     if not dataclasses.is_dataclass(cls):
       raise ConfigError(
           f'unknown config field {name!r}: {path!r} has no fields.'
@@ -136,6 +163,29 @@ def check_name(cls: type, name: str) -> Any:
     path = f'{path}.{part}' if path else part
     cls = hints[part]
   return cls
+
+
+def is_mapping(hint: Any) -> bool:
+  """Returns whether a field of this type has any names, not those of a class.
+
+  Args:
+    hint: The type, as `check_name` returns it.
+  """
+  return typing.get_origin(hint) is Mapping
+
+
+def literal(text: str) -> Any:
+  """Returns what a text on a command line says: a Python literal, or itself.
+
+  Args:
+    text: Such as '3', 'True', 'true', '[1, 2]' or 'walker'.
+  """
+  if text in ('true', 'false'):  # So absl writes them.
+    return text == 'true'
+  try:
+    return ast.literal_eval(text)
+  except (SyntaxError, ValueError):
+    return text
 
 
 def differences(
@@ -160,6 +210,8 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
     return from_mapping(hint, value, name)
   if typing.get_origin(hint) is tuple:
     return _convert_tuple(hint, value, name)
+  if is_mapping(hint):
+    return _convert_mapping(value, name)
   if isinstance(hint, type) and issubclass(hint, enum.Enum):
     try:
       return hint(value)
@@ -189,6 +241,30 @@ def _convert_tuple(hint: Any, value: Any, name: str) -> tuple:
     )
   item = typing.get_args(hint)[0]
   return tuple(_convert(item, v, f'{name}[{i}]') for i, v in enumerate(value))
+
+
+def _convert_mapping(value: Any, name: str) -> dict[str, Any]:
+  """Converts names with plain values, which are those that JSON has."""
+  if not isinstance(value, Mapping) and not hasattr(value, 'items'):
+    raise ConfigError(
+        f'config field {name!r} is {value!r}, but it takes names with values,'
+        f' each by its own, as in {name}.<name>=<value>.'
+    )
+  return {key: _plain(item, f'{name}.{key}') for key, item in value.items()}
+
+
+def _plain(value: Any, name: str) -> Any:
+  if isinstance(value, (list, tuple)):
+    return [_plain(v, f'{name}[{i}]') for i, v in enumerate(value)]
+  if hasattr(value, 'items'):
+    return _convert_mapping(value, name)
+  if value is None or isinstance(value, (bool, int, float, str)):
+    return value
+  raise ConfigError(
+      f'config field {name!r} is {value!r}, a {type(value).__name__}, but it'
+      ' takes None, numbers, text, truth values, and lists and mappings of'
+      ' these.'
+  )
 
 
 def _optional_of(hint: Any) -> Optional[Any]:

@@ -13,6 +13,9 @@ import numpy as np
 from r2i_tf import errors
 
 IMAGE_RANK = 3  # [height, width, channels]
+# More numbers in one part of an observation are a vector that nobody means, but
+# an image of floats, or frames in a stack.
+MAX_VECTOR = 4096
 
 
 class UnsupportedSpecError(errors.UserError, ValueError):
@@ -37,6 +40,28 @@ def part(root: str, path: Iterable[Any]) -> str:
   """
   key = key_of(path)
   return f'{root} {key!r}' if key else root
+
+
+def check_vector(name: str, found: str, size: int, group: str) -> None:
+  """Refuses a part of an observation that is no image and too large a vector.
+
+  Args:
+    name: Of the part in an error, such as "observation 'depth'".
+    found: What it is.
+    size: Of how many numbers.
+    group: The options that say otherwise, such as 'world_model'.
+
+  Raises:
+    UnsupportedSpecError: It has more than `MAX_VECTOR` numbers.
+  """
+  if size > MAX_VECTOR:
+    raise UnsupportedSpecError(
+        f'the {name} of the environment is {found}, which is {size:,} numbers,'
+        f' but R2I takes vectors of at most {MAX_VECTOR:,}: give an image as'
+        ' uint8 [height, width, channels] from 0 to 255, and a stack of frames'
+        f' as its channels; or name this part in {group}.vector_keys if so many'
+        f' numbers are meant, in {group}.ignored_keys if they are not needed.'
+    )
 
 
 def is_image(shape: Iterable[int], dtype: Any) -> bool:

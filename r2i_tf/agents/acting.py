@@ -15,7 +15,6 @@ from r2i_tf.agents import r2i_policy
 from r2i_tf.agents import spec_checks
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import WorldModel
-from r2i_tf.world_model import layout
 
 
 class _Actor(tf.Module):
@@ -45,11 +44,7 @@ def collect_policy(
     UnsupportedSpecError: A spec is one that R2I cannot take.
     schema.ConfigError: The observation cannot be encoded as `config` says.
   """
-  spec_checks.check_specs(
-      time_step_spec,
-      action_spec,
-      lambda path: layout.is_ignored(path, config.world_model),
-  )
+  spec_checks.check_specs(time_step_spec, action_spec, config.world_model)
   dtype = tf.keras.mixed_precision.Policy(config.precision.value)
   actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
   world_model = WorldModel(

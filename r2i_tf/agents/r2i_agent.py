@@ -17,7 +17,6 @@ from r2i_tf.agents import train_step as train_step_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import WorldModel
-from r2i_tf.world_model import layout
 
 
 class R2IAgent(tf_agent.TFAgent):
@@ -58,11 +57,7 @@ class R2IAgent(tf_agent.TFAgent):
       schema.ConfigError: The observation cannot be encoded as `config` says.
     """
     config = config or agent_config.R2IConfig()
-    spec_checks.check_specs(
-        time_step_spec,
-        action_spec,
-        lambda path: layout.is_ignored(path, config.world_model),
-    )
+    spec_checks.check_specs(time_step_spec, action_spec, config.world_model)
     dtype = tf.keras.mixed_precision.Policy(config.precision.value)
     actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
     self._world_model = WorldModel(

@@ -4,8 +4,8 @@ The agent calls this once, at construction: specs that pass are fit for every
 encoder, decoder and action head of the project.
 """
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+import re
+from typing import Any, NoReturn, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,9 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 import tree
 
+from r2i_tf import config as agent_config
 from r2i_tf import specs
+from r2i_tf.world_model import layout
 
 # An integer action with more choices than this has no bounds worth the name:
 # specs made without bounds get those of their dtype.
@@ -25,21 +27,23 @@ _SPEC_TYPES = (array_spec.ArraySpec, tf.TensorSpec)
 def check_specs(
     time_step_spec: ts.TimeStep,
     action_spec: Any,
-    is_ignored: Callable[[tuple], bool] = lambda path: False,
+    config: Optional[agent_config.WorldModelConfig] = None,
 ) -> None:
   """Checks that R2I can learn from, and act in, an environment.
 
-  Accepted are: nested observations of numbers (or booleans) up to rank 2 and of
-  uint8 images [height, width, channels]; one action, a scalar or a vector,
-  either integers within bounds (the minimum may be other than 0) or floats
-  within finite bounds; and a scalar float32 reward.
+  Accepted are: nested observations of uint8 images [height, width, channels],
+  and of numbers (or booleans) of any shape, up to `specs.MAX_VECTOR` in a part;
+  one action, a scalar or a vector, either integers within bounds (the minimum
+  may be other than 0) or floats within finite bounds; and a scalar float32
+  reward.
 
   Args:
     time_step_spec: The environment's `TimeStep` of array or tensor specs,
       without a batch dimension.
     action_spec: The environment's action spec.
-    is_ignored: Whether the agent does not look at the part of the observation
-      that a path leads to, which then may be anything.
+    config: Names the parts of the observation that the agent does not look at,
+      which may be anything, and those that are images or vectors whatever their
+      size; None for the defaults, which name none.
 
   Raises:
     UnsupportedSpecError: Anything else; the sentence names the part.
@@ -47,29 +51,38 @@ def check_specs(
   observations = tree.flatten_with_path(time_step_spec.observation)
   if not observations:
     raise specs.UnsupportedSpecError('the observation holds no spec at all.')
-  for path, spec in observations:
-    if not is_ignored(path):
-      _check_observation(specs.part('observation', path), spec)
+  config = config or agent_config.WorldModelConfig()
+  seen = [
+      (path, spec)
+      for path, spec in observations
+      if not layout.is_ignored(path, config)
+  ]
+  sizes = [_check_observation(path, spec, config) for path, spec in seen]
+  if seen and not any(sizes):
+    raise specs.UnsupportedSpecError(
+        'the observation of the environment has no number in any of its parts,'
+        ' but R2I takes one with something to see.'
+    )
   _check_action(action_spec)
   _check_reward(time_step_spec.reward)
 
 
-def _check_observation(name: str, spec: Any) -> None:
-  """Checks one leaf of the observation."""
+def _check_observation(
+    path: tuple, spec: Any, config: agent_config.WorldModelConfig
+) -> int:
+  """Checks one leaf of the observation; returns how many numbers it has."""
+  name = specs.part('observation', path)
   dtype = _checked_dtype(name, spec)
-  rank = len(spec.shape)
-  if rank > specs.IMAGE_RANK:
-    _refuse(
-        name,
-        f'has the shape {_shape(spec)}',
-        'vectors and matrices of numbers, or images [height, width, channels]',
-    )
-  if rank == specs.IMAGE_RANK and not specs.is_uint8(dtype):
-    _refuse(
-        name,
-        f'has rank 3 and the dtype {dtype.name}',
-        'uint8 images at rank 3, and numbers of other dtypes up to rank 2',
-    )
+  size = int(np.prod(spec.shape, dtype=np.int64))
+  key = specs.key_of(path) or 'observation'
+  named = any(
+      pattern is not None and re.fullmatch(pattern, key)
+      for pattern in (config.image_keys, config.vector_keys)
+  )
+  if not named and not specs.is_image(spec.shape, dtype):
+    found = f'{dtype.name} of shape {_shape(spec)}'
+    specs.check_vector(name, found, size, 'world_model')
+  return size
 
 
 def _check_action(action_spec: Any) -> None:

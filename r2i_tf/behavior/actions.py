@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
-from tf_agents.distributions import shifted_categorical
 
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
@@ -85,6 +85,50 @@ class ActionCodec(abc.ABC):
     """
 
 
+class _CategoricalFrom(tfd.Categorical):
+  """A categorical over the integers that begin with a minimum.
+
+  TF-Agents has a `ShiftedCategorical`, for each of which TensorFlow Probability
+  writes a warning of 30 lines.
+  """
+
+  def __init__(
+      self,
+      minimum: tf.Tensor,
+      logits: tf.Tensor,
+      name: str = 'CategoricalFrom',
+  ):
+    """Creates the distribution.
+
+    Args:
+      minimum: Integers, the dtype of the samples; its shape is the end of the
+        batch's, or none.
+      logits: float32 [..., classes].
+      name: Of the operations.
+    """
+    parameters = dict(locals())
+    super().__init__(logits=logits, dtype=minimum.dtype, name=name)
+    self._minimum = minimum
+    self._parameters = parameters
+
+  @classmethod
+  def _parameter_properties(cls, dtype: Any, num_classes: Any = None) -> Any:
+    properties = super()._parameter_properties(dtype, num_classes)
+    return {
+        'minimum': tfp.util.ParameterProperties(),
+        'logits': properties['logits'],
+    }
+
+  def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
+    return super()._sample_n(n, seed) + self._minimum
+
+  def _mode(self) -> tf.Tensor:
+    return super()._mode() + self._minimum
+
+  def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
+    return super()._log_prob(value - self._minimum)
+
+
 class DiscreteActions(ActionCodec):
   """Scalars or vectors of bounded integers.
 
@@ -138,9 +182,7 @@ class DiscreteActions(ActionCodec):
     dtype = self._spec.dtype
     if not minimum.any():
       return tfd.Categorical(logits=logits, dtype=dtype)
-    return shifted_categorical.ShiftedCategorical(
-        logits=logits, dtype=dtype, shift=tf.constant(minimum, dtype)
-    )
+    return _CategoricalFrom(tf.constant(minimum, dtype), logits)
 
   def flatten(self, sample: tf.Tensor) -> tf.Tensor:
     """Returns [..., dimensions, classes] as an encoded action [..., A]."""
@@ -173,8 +215,11 @@ class ContinuousActions(ActionCodec):
     self._spec = spec
     minimum = np.broadcast_to(spec.minimum, spec.shape).reshape(-1)
     maximum = np.broadcast_to(spec.maximum, spec.shape).reshape(-1)
-    self._center = ((maximum + minimum) / 2).astype(np.float32)
-    self._scale = ((maximum - minimum) / 2).astype(np.float32)
+    # Halved first: the sum of two large bounds may be infinite.
+    self._center = (maximum / 2 + minimum / 2).astype(np.float32)
+    self._scale = (maximum / 2 - minimum / 2).astype(np.float32)
+    # A component with equal bounds has nothing to choose, and is encoded as 0.
+    self._divisor = np.where(self._scale > 0, self._scale, np.float32(1))
     self.size = len(minimum)
     self.parameters = 2 * self.size
 
@@ -184,7 +229,7 @@ class ContinuousActions(ActionCodec):
     flat = networks.with_batch_of(
         number, self._spec.shape.rank, number, [self.size]
     )
-    return self.flatten((flat - self._center) / self._scale)
+    return self.flatten((flat - self._center) / self._divisor)
 
   def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns a normal with mean in (-1, 1), event [A]."""

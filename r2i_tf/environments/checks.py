@@ -15,6 +15,7 @@ import numpy as np
 import tree
 
 from r2i_tf import specs
+from r2i_tf.environments import casts
 from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
 
@@ -62,30 +63,33 @@ class CheckedEnvironment(wrappers.Wrapper):
 
   def _called(
       self, name: str, function: Callable[..., Any], *arguments: Any
-  ) -> Any:
+  ) -> dm_env.TimeStep:
     try:
-      return function(*arguments)
+      time_step = function(*arguments)
+    except errors.StepFault as fault:
+      self._fail(str(fault))
     except Exception as error:
       raise errors.FaultyEnvironmentError(
           f'{self._name}: {name}() raised {type(error).__name__}: {error}'
       ) from error
+    if not isinstance(time_step, dm_env.TimeStep):
+      self._fail(
+          f'{name}() gave a {type(time_step).__name__}, but it must be a'
+          ' dm_env.TimeStep'
+      )
+    return time_step
 
   def _checked(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
     """Returns `time_step` if it keeps to the specs."""
-    self._check_observation(time_step.observation)
-    if not time_step.first():
-      reward = np.asarray(time_step.reward)
-      if reward.shape != self._reward_shape:
-        self._fail(
-            f'the reward has the shape {list(reward.shape)}, but its spec has'
-            f' {list(self._reward_shape)}'
-        )
-      if not np.all(np.isfinite(reward)):
-        self._fail(f'the reward is {reward}')
-      if not 0 <= time_step.discount <= 1:
-        self._fail(
-            f'the discount is {time_step.discount}, but it must lie in [0, 1]'
-        )
+    try:
+      self._check_observation(time_step.observation)
+      if not time_step.first():
+        casts.number('reward', time_step.reward, self._reward_shape)
+        discount = casts.number('discount', time_step.discount)
+        if not 0 <= discount <= 1:
+          self._fail(f'the discount is {discount}, but it must lie in [0, 1]')
+    except errors.StepFault as fault:
+      self._fail(str(fault))
     self._over = time_step.last()
     return time_step
 
@@ -102,15 +106,15 @@ class CheckedEnvironment(wrappers.Wrapper):
       )
     for (path, spec), leaf in zip(self._specs, tree.flatten(observation)):
       array = np.asarray(leaf)
+      name = specs.part('observation', path)
       if array.shape != tuple(spec.shape) or array.dtype != spec.dtype:
         self._fail(
-            f'the {specs.part("observation", path)} is {array.dtype}'
-            f' {list(array.shape)}, but its spec is {spec.dtype}'
-            f' {list(spec.shape)}'
+            f'the {name} is {array.dtype} {list(array.shape)}, but its spec is'
+            f' {spec.dtype} {list(spec.shape)}'
         )
-      if array.dtype.kind == 'f' and not np.all(np.isfinite(array)):
-        found = array[~np.isfinite(array)].flat[0]
-        self._fail(f'the {specs.part("observation", path)} holds {found}')
+      if array.dtype.kind == 'f':
+        # What float64 can hold may be infinite as float32, which it becomes.
+        casts.cast(name, array, np.dtype(np.float32))
 
   def _fail(self, reason: str) -> NoReturn:
     raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')

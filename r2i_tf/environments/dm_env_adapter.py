@@ -39,7 +39,7 @@ def from_dm_env(
         f' that returns one, but found {_described(environment, made)}.'
     )
   with wrappers.closed_on_error(made):
-    return dm_control_wrapper.DmControlWrapper(made)
+    return dm_control_wrapper.DmControlWrapper(wrappers.Float32Bounds(made))
 
 
 def _described(environment: object, made: object) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from r2i_tf import errors
 
+_REPR_LENGTH = 80
+
 
 class UnknownTaskError(errors.UserError, ValueError):
   """A task name that no suite has."""
@@ -21,6 +23,13 @@ class FaultyEnvironmentError(errors.UserError, RuntimeError):
   """A step that raised, or that broke the specs of its environment."""
 
 
+class StepFault(Exception):
+  """What is wrong with a step, as a clause, where no name is known yet.
+
+  `CheckedEnvironment` makes a `FaultyEnvironmentError` of it.
+  """
+
+
 class CrashedEnvironmentError(errors.UserError, RuntimeError):
   """An environment that crashed once more than its pool restarts it.
 
@@ -30,6 +39,16 @@ class CrashedEnvironmentError(errors.UserError, RuntimeError):
   def report(self) -> str:
     """Returns the sentence and the traceback, which nobody else can show."""
     return f'{self}{self.__cause__ or ""}'
+
+
+def shortened(value: object) -> str:
+  """Returns `repr(value)` on one line, cut where it is long.
+
+  Args:
+    value: Anything that a sentence is to name.
+  """
+  text = ' '.join(repr(value).split())
+  return f'{text[:_REPR_LENGTH]}...' if len(text) > _REPR_LENGTH else text
 
 
 def check_task(suite: str, name: str, valid: Sequence[str]) -> None:

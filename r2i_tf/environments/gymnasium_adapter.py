@@ -1,7 +1,8 @@
 """Takes a Gymnasium environment to `dm_env`.
 
 A termination ends the episode with discount 0, a truncation alone with
-discount 1. Spaces become arrays as `spaces` says.
+discount 1. Spaces become arrays as `observation_spaces` and `action_spaces`
+say.
 """
 
 from typing import Any, Optional
@@ -10,7 +11,10 @@ import dm_env
 from dm_env import specs
 import gymnasium
 
-from r2i_tf.environments import spaces
+from r2i_tf.environments import action_spaces
+from r2i_tf.environments import casts
+from r2i_tf.environments import observation_spaces
+from r2i_tf.environments.suites import gymnasium as gymnasium_lib
 
 
 class GymnasiumEnvironment(dm_env.Environment):
@@ -20,7 +24,7 @@ class GymnasiumEnvironment(dm_env.Environment):
       self,
       environment: gymnasium.Env,
       seed: int,
-      image_size: int = 64,
+      options: Optional[gymnasium_lib.GymnasiumOptions] = None,
       join_actions: bool = False,
   ) -> None:
     """Takes over `environment`.
@@ -28,18 +32,20 @@ class GymnasiumEnvironment(dm_env.Environment):
     Args:
       environment: The environment.
       seed: Of all its randomness, from 0 to 2^32 - 1.
-      image_size: Height and width of images.
+      options: How its observations become arrays; None takes the defaults.
       join_actions: MultiDiscrete actions become one integer.
 
     Raises:
       specs.UnsupportedSpecError: R2I cannot take one of its spaces.
+      schema.ConfigError: An option does not fit its observations.
     """
     self._environment = environment
     self._seed: Optional[int] = seed
-    self._observation_spec, self._observe = spaces.observation(
-        environment.observation_space, image_size
+    self._observation_spec, self._observe = observation_spaces.observation(
+        environment.observation_space,
+        options or gymnasium_lib.GymnasiumOptions(),
     )
-    self._action_spec, self._act = spaces.action(
+    self._action_spec, self._act = action_spaces.action(
         environment.action_space, join_actions
     )
     self._over = True
@@ -60,6 +66,7 @@ class GymnasiumEnvironment(dm_env.Environment):
         self._act(action)
     )
     self._over = bool(terminated or truncated)
+    casts.number('reward', reward)
     observation, reward = self._observe(observation), float(reward)
     if terminated:
       return dm_env.termination(reward, observation)

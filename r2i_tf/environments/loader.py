@@ -16,6 +16,7 @@ from r2i_tf.environments import checks
 from r2i_tf.environments import dm_env_adapter
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import own
 from r2i_tf.environments.pool import environment_pool as pool_lib
 from r2i_tf.environments.pool import process_environment
 from r2i_tf.environments.suites import registry as suites
@@ -27,15 +28,17 @@ def load(
   """Makes the environment of a task.
 
   Args:
-    task: A name from `list_tasks()`, such as `bsuite/memory_len/9`; or a
-      `dm_env.Environment`; or a function that makes one, which gets the seed
-      if it has an argument named so, or one without default. The environment is
-      taken over: closed with the one that is returned, and after an error.
+    task: A name from `list_tasks()`, such as `bsuite/memory_len/9`; or an
+      environment of dm_env, Gymnasium or TF-Agents; or a function that makes
+      one, which gets the seed if it has an argument named so, or one without
+      default. The environment is taken over: closed with the one that is
+      returned, and after an error.
     seed: The seed of the environment's randomness, from 0 to 2^32 - 1. The same
       seed gives the same episodes for the same actions.
     options: How the task is set up: the dataclass of its suite, such as
       `AtariOptions`, its fields as a mapping, or `SuiteOptions`, which holds
-      those of all suites. None takes the defaults.
+      those of all suites. None takes the defaults. An environment of Gymnasium
+      takes those of the suite of that name.
 
   Returns:
     An environment without a batch dimension, with float32 rewards. Continuous
@@ -98,7 +101,7 @@ def load_batch(
       seed >= 0,
       f'the seed of the environments is {seed}, but it must be at least 0.',
   )
-  if not isinstance(task, str) and not callable(task) and count > 1:
+  if count > 1 and own.is_environment(task):
     raise errors.InvalidTaskError(
         f'one {suites.name_of(task)} cannot be {count} environments: give a'
         ' function that makes one.'

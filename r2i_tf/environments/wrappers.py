@@ -7,6 +7,7 @@ from typing import Any
 import dm_env
 from dm_env import specs
 import numpy as np
+import tree
 
 
 class Wrapper(dm_env.Environment):
@@ -77,34 +78,76 @@ class ActionRepeat(Wrapper):
     return time_step._replace(reward=reward)
 
 
-class NormalizedActions(Wrapper):
-  """Takes actions in [-1, 1] to the bounds of a continuous environment.
+class BoundedActions(Wrapper):
+  """Brings continuous actions to the dtype of the spec, and into its bounds.
 
-  Beyond them, actions are clipped: a policy's samples may lie outside.
+  A policy's samples may lie outside, and so may what was rounded on its way:
+  0.1 as float32 is greater than as float64.
   """
 
   def __init__(self, environment: dm_env.Environment):
     """Wraps an environment with one bounded array of floats as its action."""
     super().__init__(environment)
     spec = environment.action_spec()
-    minimum = np.broadcast_to(spec.minimum, spec.shape)
-    maximum = np.broadcast_to(spec.maximum, spec.shape)
-    self._center = (maximum + minimum) / 2
-    self._scale = (maximum - minimum) / 2
     self._dtype = spec.dtype
+    self._minimum = np.asarray(spec.minimum, spec.dtype)
+    self._maximum = np.asarray(spec.maximum, spec.dtype)
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step with the nearest action that is within the bounds."""
+    with np.errstate(over='ignore'):
+      array = np.asarray(action).astype(self._dtype)
+    return self._environment.step(
+        np.asarray(np.clip(array, self._minimum, self._maximum))
+    )
+
+
+class NormalizedActions(Wrapper):
+  """Takes actions in [-1, 1] to the bounds of a continuous environment.
+
+  The bounds may be missed by a rounding; `BoundedActions` sees to that.
+  """
+
+  def __init__(self, environment: dm_env.Environment):
+    """Wraps an environment with one bounded array of floats as its action."""
+    super().__init__(environment)
+    spec = environment.action_spec()
+    # Halved first, since the sum of two bounds may not be a number; and as
+    # float64, since their halves may be none of a smaller dtype.
+    minimum = np.broadcast_to(spec.minimum, spec.shape) / np.float64(2)
+    maximum = np.broadcast_to(spec.maximum, spec.shape) / np.float64(2)
+    self._center = maximum + minimum
+    self._scale = maximum - minimum
     self._spec = specs.BoundedArray(
         spec.shape, spec.dtype, -1.0, 1.0, spec.name
     )
 
   def step(self, action: Any) -> dm_env.TimeStep:
-    """Takes a step with an action in [-1, 1]."""
+    """Takes a step with an action in [-1, 1]; beyond, it is clipped."""
     clipped = np.clip(action, -1.0, 1.0)
-    scaled = clipped * self._scale + self._center
-    return self._environment.step(scaled.astype(self._dtype))
+    return self._environment.step(clipped * self._scale + self._center)
 
   def action_spec(self) -> specs.BoundedArray:
     """Returns the spec, with bounds -1 and 1."""
     return self._spec
+
+
+class Float32Bounds(Wrapper):
+  """Has bounds that are still some where float64 has become float32.
+
+  TF-Agents makes that change, and fails over those beyond float32, infinite
+  ones among them, and over bounds of booleans.
+  """
+
+  def observation_spec(self) -> Any:
+    """Returns the specs of an observation."""
+    spec = self._environment.observation_spec()
+    return tree.map_structure(_within_float32, spec)
+
+  def action_spec(self) -> Any:
+    """Returns the spec of an action."""
+    spec = self._environment.action_spec()
+    return tree.map_structure(_within_float32, spec)
 
 
 class RenderedBoard(Wrapper):
@@ -139,6 +182,31 @@ class RenderedBoard(Wrapper):
     return time_step._replace(observation=image)
 
 
+def _within_float32(spec: Any) -> Any:
+  if not isinstance(spec, specs.BoundedArray):
+    return spec
+  if spec.dtype == np.bool_:
+    return specs.Array(spec.shape, spec.dtype, spec.name)
+  if spec.dtype != np.float64:
+    return spec
+  limit = float(np.finfo(np.float32).max)
+  minimum = np.clip(spec.minimum, -limit, limit)
+  maximum = np.clip(spec.maximum, -limit, limit)
+  return specs.BoundedArray(spec.shape, spec.dtype, minimum, maximum, spec.name)
+
+
+def bounded(environment: dm_env.Environment) -> dm_env.Environment:
+  """Returns `environment` with every continuous action within its bounds.
+
+  Args:
+    environment: Any; one with discrete actions, or without bounds, stays as it
+      is.
+  """
+  if _is_continuous(environment.action_spec()):
+    return BoundedActions(environment)
+  return environment
+
+
 def normalized(environment: dm_env.Environment) -> dm_env.Environment:
   """Returns `environment` with actions in [-1, 1] if they are continuous.
 
@@ -148,12 +216,18 @@ def normalized(environment: dm_env.Environment) -> dm_env.Environment:
     environment: Any.
   """
   spec = environment.action_spec()
-  continuous = isinstance(spec, specs.BoundedArray) and np.issubdtype(
+  if _is_continuous(spec):
+    # A bound at the limit of the dtype is how a spec writes "none".
+    limit = np.finfo(spec.dtype).max
+    if np.all((spec.minimum > -limit) & (spec.maximum < limit)):
+      return NormalizedActions(BoundedActions(environment))
+  return environment
+
+
+def _is_continuous(spec: Any) -> bool:
+  return isinstance(spec, specs.BoundedArray) and np.issubdtype(
       spec.dtype, np.floating
   )
-  if continuous and np.all(np.isfinite(spec.maximum - spec.minimum)):
-    return NormalizedActions(environment)
-  return environment
 
 
 @contextlib.contextmanager

@@ -5,15 +5,16 @@
 Everything that can be wrong here is known before TensorFlow is loaded.
 """
 
-import ast
 from collections.abc import Sequence
 import dataclasses
 import os
 import re
+import sys
 from typing import Any, Optional
 
 from absl import flags
 import ml_collections
+from ml_collections import config_dict
 from ml_collections.config_flags import config_flags
 
 from r2i_tf import errors
@@ -79,8 +80,10 @@ def check(argv: Sequence[str]) -> None:
       raise errors.RunError(_MISSING)
     name = match.group(1)
     kind = schema.check_name(run_config_lib.RunConfig, name)
-    if dataclasses.is_dataclass(kind):
-      first = dataclasses.fields(kind)[0].name
+    if dataclasses.is_dataclass(kind) or schema.is_mapping(kind):
+      first = '<name>'
+      if dataclasses.is_dataclass(kind):
+        first = dataclasses.fields(kind)[0].name
       raise errors.RunError(
           f'--config.{name} is a group of fields; set each by its own name, as'
           f' in --config.{name}.{first}=<value>.'
@@ -117,7 +120,9 @@ class _Parser(flags.ArgumentParser):
     """Returns the recipe, or the result of the file's `get_config`."""
     name, _, variant = argument.partition(':')
     if not name.endswith('.py'):
-      return run_config_lib.recipe(name, variant).lock()
+      config = run_config_lib.recipe(name, variant).lock()
+      _make_places(config, sys.argv)
+      return config
     if not os.path.isfile(name):
       raise errors.RunError(f'--config {name} does not exist.')
     config = self._files.parse(argument)
@@ -126,6 +131,7 @@ class _Parser(flags.ArgumentParser):
           f'get_config() of {name} returns a {type(config).__name__}, but it'
           ' must return a ConfigDict, as r2i_tf.run_config.recipe does.'
       )
+    _make_places(config, sys.argv)
     return config
 
   def flag_type(self) -> Any:
@@ -138,12 +144,34 @@ class _Literal(flags.ArgumentParser):
 
   def parse(self, argument: Any) -> Any:
     """Returns the value of a field."""
-    if argument in ('true', 'false'):  # So absl writes them.
-      return argument == 'true'
-    try:
-      return ast.literal_eval(argument)
-    except (SyntaxError, ValueError):
-      return argument
+    return schema.literal(argument)
+
+
+def _make_places(
+    config: ml_collections.ConfigDict, argv: Sequence[str]
+) -> None:
+  """Adds the names that flags give to fields that have any names.
+
+  ml_collections sets only fields that are there.
+
+  Args:
+    config: Gets the names.
+    argv: The command line, whose flags `check` has taken.
+  """
+  for argument in argv:
+    match = _OVERRIDE.match(argument)
+    if not match:
+      continue
+    group, _, name = match.group(1).rpartition('.')
+    kind = schema.check_name(run_config_lib.RunConfig, group) if group else None
+    if not schema.is_mapping(kind):
+      continue
+    target = config
+    for part in group.split('.'):
+      target = target[part]
+    if name not in target:
+      with target.unlocked():
+        target[name] = config_dict.FieldReference(None, field_type=object)
 
 
 def _take_any_literal() -> None:

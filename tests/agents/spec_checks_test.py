@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_agents.environments import wrappers as tf_wrappers
 from tf_agents.specs import array_spec
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import config as agent_config
+from r2i_tf import environments
 from r2i_tf import specs
 from r2i_tf.agents import spec_checks
 
@@ -27,13 +30,16 @@ def bounded(shape, dtype, low, high):
         array_spec.ArraySpec([1, 3], np.float64),
         array_spec.ArraySpec([4], np.bool_),
         array_spec.ArraySpec([28, 28], np.uint8),
+        array_spec.ArraySpec([8, 8, 3], np.float32),
+        array_spec.ArraySpec([3, 4, 8, 8], np.int32),
+        array_spec.ArraySpec([64, 64], np.uint8),
         IMAGE,
         {'camera': IMAGE, 'state': (VECTOR, VECTOR)},
         tf.TensorSpec([3], tf.bfloat16),
     ],
 )
 def test_observations_that_are_accepted(observation):
-  """Vectors, matrices, images and nests of them can all be learned from."""
+  """Numbers of any shape, images and nests of them can be learned from."""
   spec_checks.check_specs(ts.time_step_spec(observation), BUTTON)
 
 
@@ -63,9 +69,22 @@ def test_actions_that_are_accepted(action):
         (tf.RaggedTensorSpec([2, None]), ['RaggedTensorSpec']),
         (tf.TensorSpec([None, 2]), ['[None, 2]']),
         (tf.TensorSpec(None), ['unknown']),
-        (array_spec.ArraySpec([8, 8, 3], np.float32), ['rank 3', 'float32']),
-        (array_spec.ArraySpec([2, 8, 8, 3], np.uint8), ['[2, 8, 8, 3]']),
+        (
+            array_spec.ArraySpec([64, 64, 3], np.float32),
+            [
+                'float32 of shape [64, 64, 3]',
+                '12,288',
+                'at most 4,096',
+                'uint8',
+            ],
+        ),
+        (
+            array_spec.ArraySpec([4, 64, 64, 3], np.uint8),
+            ['[4, 64, 64, 3]', 'stack of frames as its channels'],
+        ),
+        (array_spec.ArraySpec([4097], np.float64), ['4,097']),
         ({}, ['no spec']),
+        ({'a': array_spec.ArraySpec([0], np.float32)}, ['no number in any']),
         (
             {'ok': VECTOR, 'inner': {'text': tf.TensorSpec([], tf.string)}},
             ["observation 'inner/text' of"],
@@ -122,10 +141,28 @@ def _expect_refusal(time_step_spec, action_spec, words):
   assert '\n' not in str(caught.value)
 
 
-def test_what_the_agent_ignores_may_be_anything():
-  """A part of the observation that no encoder sees is not checked."""
-  observation = {'depth': array_spec.ArraySpec([8, 8, 1], np.float32)}
-  spec = ts.time_step_spec({**observation, 'state': VECTOR})
-  with pytest.raises(specs.UnsupportedSpecError, match='depth'):
+@pytest.mark.parametrize(
+    'field,spec',
+    [
+        ('ignored_keys', array_spec.ArraySpec([], np.str_)),
+        ('ignored_keys', array_spec.ArraySpec([64, 65], np.float32)),
+        ('vector_keys', array_spec.ArraySpec([64, 65], np.float32)),
+        ('image_keys', array_spec.ArraySpec([84, 84], np.uint8)),
+    ],
+)
+def test_what_the_configuration_names_is_meant(field, spec):
+  """A part that nobody sees may be anything, and one that is named, large."""
+  spec = ts.time_step_spec(VECTOR)._replace(
+      observation={'depth': spec, 'state': VECTOR}
+  )
+  with pytest.raises(specs.UnsupportedSpecError, match="'depth'"):
     spec_checks.check_specs(spec, BUTTON)
-  spec_checks.check_specs(spec, BUTTON, lambda path: path == ('depth',))
+  config = agent_config.WorldModelConfig(**{field: 'dep.*'})
+  spec_checks.check_specs(spec, BUTTON, config)
+
+
+def test_history_of_observations_is_a_vector():
+  """TF-Agents' own wrapper makes rank 3 of a matrix, and R2I takes it."""
+  history = tf_wrappers.HistoryWrapper(environments.load('bsuite/catch/0', 0))
+  spec_checks.check_specs(history.time_step_spec(), history.action_spec())
+  assert history.observation_spec().shape == (3, 10, 5)

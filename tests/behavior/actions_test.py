@@ -177,3 +177,21 @@ def test_continuous_limits():
   assert np.all(np.abs(p.loc) <= 1)
   np.testing.assert_allclose(np.min(p.scale), 0.1, atol=1e-3)
   np.testing.assert_allclose(np.max(p.scale), 1.0, atol=1e-3)
+
+
+def test_a_minimum_makes_no_noise(caplog):
+  """TensorFlow Probability has nothing to say of a policy, however often."""
+  codec = actions_lib.create(_VECTOR)
+  policy = tf.function(lambda p: codec.environment_distribution(p).sample())
+  policy(tf.zeros([2, codec.parameters]))
+  assert caplog.records == []
+
+
+def test_component_with_equal_bounds_is_encoded_as_zero():
+  """What cannot be chosen is 0 to the model, and its bound to the world."""
+  spec = tensor_spec.BoundedTensorSpec([2], tf.float32, [3.0, -1], [3.0, 1])
+  codec = actions_lib.create(spec)
+  encoded = codec.encode(tf.constant([[3.0, 0.5], [3.0, -1.0]]))
+  np.testing.assert_array_equal(encoded, [[0, 0.5], [0, -1]])
+  sample = codec.environment_distribution(_parameters(codec)).sample()
+  np.testing.assert_array_equal(sample[:, 0], 3.0)

@@ -1,16 +1,15 @@
-"""Tests of Gymnasium's environments and of its spaces as arrays."""
+"""Tests of Gymnasium's environments."""
 
 import numpy as np
 import pytest
 
 from r2i_tf import environments
-from r2i_tf import specs
+from r2i_tf import schema
 from r2i_tf.agents import spec_checks
 from r2i_tf.environments.suites import registry as suites
 
 gymnasium = pytest.importorskip('gymnasium')
-spaces = gymnasium.spaces
-convert = pytest.importorskip('r2i_tf.environments.spaces')
+gymnasium_fakes = pytest.importorskip('tests.environments.gymnasium_fakes')
 
 
 def test_every_listed_environment_steps():
@@ -73,100 +72,65 @@ def test_what_cannot_be_made_is_one_sentence(name, error, words):
   assert '\n' not in str(caught.value)
 
 
-IMAGE = spaces.Box(0, 255, (96, 80, 3), np.uint8)
+def test_keywords_reach_the_environment():
+  """From the task's name or from the options; the name comes first."""
+  start = suites.make('gymnasium/FrozenLake-v1?map_name=8x8', 0)
+  assert start.observation_spec().shape == (64,)
+  options = {'kwargs': {'map_name': '8x8', 'is_slippery': False}}
+  assert suites.make(
+      'gymnasium/FrozenLake-v1', 0, options
+  ).observation_spec().shape == (64,)
+  name = 'gymnasium/FrozenLake-v1?map_name=4x4&max_episode_steps=2'
+  env = suites.make(name, 0, options)
+  assert env.observation_spec().shape == (16,)
+  env.reset()
+  # Not slippery: down, and the ice does not carry it elsewhere.
+  assert np.argmax(env.step(1).observation) == 4
+  assert env.step(1).last()
 
 
 @pytest.mark.parametrize(
-    'space,element,expected',
+    'name,options,words',
     [
-        (spaces.Discrete(3), 2, [0, 0, 1]),
-        (spaces.Discrete(3, start=-1), -1, [1, 0, 0]),
-        (spaces.MultiDiscrete([2, 3]), [1, 0], [0, 1, 1, 0, 0]),
-        (spaces.MultiBinary(3), [1, 0, 1], [1, 0, 1]),
-        (
-            spaces.Tuple([spaces.Discrete(2), spaces.Box(-9, 9, (2,))]),
-            (1, np.array([0.5, -3.0], np.float32)),
-            [0, 1, 0.5, -3.0],
-        ),
-        (spaces.Box(-9, 9, (2, 2)), np.eye(2), [1, 0, 0, 1]),
-        (spaces.Box(0, 9, (2,), np.int16), [3, 4], [3, 4]),
+        ('FrozenLake-v1?slip=1', {}, ["{'slip': 1}", "argument 'slip'"]),
+        ('FrozenLake-v1?map_name=9x9', {}, ["KeyError: '9x9'"]),
+        ('FrozenLake-v1?slip', {}, ["'slip' among", '<keyword>=<value>']),
+        ('FrozenLake-v1?=3', {}, ["'=3' among"]),
+        ('FrozenLake-v1', {'kwargs': {'a': 1}}, ['change gymnasium.kwargs']),
+        ('FrozenLake-v1', {'kwargs': 3}, ["'gymnasium.kwargs' is 3"]),
+        ('FrozenLake-v1', {'kwargs': {'a': {1}}}, ["'gymnasium.kwargs.a'"]),
     ],
 )
-def test_vectors(space, element, expected):
-  """Each space becomes the vector that the table of `spaces` says."""
-  spec, observe = convert.observation(space, 64)
-  if isinstance(element, list):
-    element = np.array(element, space.dtype)
-  array = observe(element)
-  np.testing.assert_array_equal(array, np.array(expected, np.float32))
-  assert (array.shape, array.dtype) == (spec.shape, spec.dtype)
+def test_keywords_that_do_not_fit_are_one_sentence(name, options, words):
+  """What the environment has not, and what is no keyword."""
+  with pytest.raises(schema.ConfigError) as caught:
+    environments.load(f'gymnasium/{name}', 0, options)
+  for word in words:
+    assert word in str(caught.value)
+  assert '\n' not in str(caught.value)
 
 
-def test_discrete_parts_take_a_byte():
-  """A replay of ten million steps holds them; floats stay floats."""
-  assert convert.observation(spaces.Discrete(3), 64)[0].dtype == np.uint8
-  box = spaces.Box(-9, 9, (2,), np.float64)
-  assert convert.observation(box, 64)[0].dtype == np.float32
+def test_an_id_of_this_process_only_is_to_be_named_with_its_module():
+  """A process of a pool knows what its modules register, no more."""
+  gymnasium.register('r2i_tf_test/Here-v0', gymnasium_fakes.Fake)
+  try:
+    name = 'gymnasium/r2i_tf_test/Here-v0'
+    assert environments.load(name, 0).reset().is_first()
+    with pytest.raises(environments.UnknownTaskError) as caught:
+      environments.load_batch(name, 0, 1, pool=environments.PoolOptions())
+  finally:
+    del gymnasium.registry['r2i_tf_test/Here-v0']
+  assert 'registered in this process only' in str(caught.value)
+  module = 'tests.environments.gymnasium_fakes:r2i_tf_test/Here-v0'
+  assert f'as in gymnasium/{module}.' in str(caught.value)
 
 
-def test_dict_keeps_its_parts_and_images_are_resized():
-  """Parts go to the encoder by name; an image keeps its channels."""
-  space = spaces.Dict(
-      camera=IMAGE,
-      depth=spaces.Box(0, 255, (64, 64, 1), np.uint8),
-      stack=spaces.Box(0, 255, (32, 32, 4), np.uint8),
-      inner=spaces.Dict(state=spaces.Discrete(4)),
+def test_keywords_go_to_the_processes_of_a_pool():
+  """With the options and with the name."""
+  pool = environments.load_batch(
+      *('gymnasium/FrozenLake-v1?is_slippery=False', 0, 2),
+      {'kwargs': {'map_name': '8x8'}},
+      environments.PoolOptions(),
   )
-  spec, observe = convert.observation(space, 64)
-  element = space.sample()
-  element['camera'][:] = [10, 20, 30]
-  found = observe(element)
-  assert spec['camera'].shape == found['camera'].shape == (64, 64, 3)
-  assert np.all(found['camera'] == [10, 20, 30])
-  np.testing.assert_array_equal(found['depth'], element['depth'])
-  assert spec['stack'].shape == found['stack'].shape == (64, 64, 4)
-  np.testing.assert_array_equal(found['stack'][::2, ::2], element['stack'])
-  assert found['inner']['state'].sum() == 1
-
-
-def test_tuple_with_an_image_stays_a_tuple():
-  """Parts that cannot stand in one vector are kept apart."""
-  space = spaces.Tuple([IMAGE, spaces.Discrete(2)])
-  (image, vector), observe = convert.observation(space, 64)
-  assert (image.shape, vector.shape) == ((64, 64, 3), (2,))
-  assert [x.shape for x in observe(space.sample())] == [(64, 64, 3), (2,)]
-
-
-@pytest.mark.parametrize(
-    'space,joined,action,expected',
-    [
-        (spaces.Discrete(3, start=2), False, 4, 4),
-        (spaces.MultiDiscrete([2, 3]), False, [1, 2], [1, 2]),
-        (spaces.MultiDiscrete([2, 3]), True, 5, [1, 2]),
-        (spaces.MultiDiscrete([2, 3], start=[1, 4]), True, 1, [1, 5]),
-        (spaces.MultiBinary(2), False, [0, 1], [0, 1]),
-        (spaces.Box(-2, 2, (1,)), False, [1.5], [1.5]),
-    ],
-)
-def test_actions(space, joined, action, expected):
-  """An action lies in its spec, and becomes the element that it stands for."""
-  spec, act = convert.action(space, joined)
-  spec.validate(np.asarray(action, spec.dtype))
-  taken = act(np.asarray(action, spec.dtype))
-  assert space.contains(taken)
-  np.testing.assert_array_equal(taken, expected)
-
-
-@pytest.mark.parametrize(
-    'convert_space,space',
-    [
-        (lambda s: convert.action(s, False), spaces.Dict(a=IMAGE)),
-        (lambda s: convert.action(s, False), spaces.Text(3)),
-        (lambda s: convert.observation(s, 64), spaces.Text(3)),
-        (lambda s: convert.observation(s, 64), spaces.Sequence(IMAGE)),
-    ],
-)
-def test_other_spaces_are_refused(convert_space, space):
-  """A space whose elements have no one shape is named."""
-  with pytest.raises(specs.UnsupportedSpecError, match='but R2I takes'):
-    convert_space(space)
+  assert pool.observation_spec().shape == (64,)
+  pool.close()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import dm_env
 from dm_env import specs as dm_specs
 import numpy as np
 import pytest
@@ -192,6 +193,51 @@ def test_own_environment_enters_with_its_discounts(given):
   assert time_step.discount == 1.0
   assert time_step.reward.dtype == np.float32
   assert time_step.observation['position'].dtype == np.float32
+
+
+@pytest.mark.parametrize('large', [np.inf, 1e300])
+@pytest.mark.parametrize(
+    'load',
+    [
+        environments.from_dm_env,
+        lambda env: environments.load(env, 0),
+        lambda env: environments.load_batch(
+            lambda: env, 0, 1, pool=environments.PoolOptions()
+        ),
+    ],
+)
+def test_bounds_that_float32_has_not_are_none(load, large):
+  """What is float64 becomes float32, which needs no bounds to be one."""
+
+  class Wide(fakes.Corridor):
+
+    def observation_spec(self):
+      low = np.array([-large, -1.0])
+      return {'position': dm_specs.BoundedArray([2], np.float64, low, large)}
+
+    def action_spec(self):
+      return dm_specs.BoundedArray([], np.float64, -large, large)
+
+  env = load(Wide())
+  limit = np.finfo(np.float32).max
+  spec = env.observation_spec()['position']
+  assert list(spec.minimum) == [-limit, -1.0] and spec.maximum == limit
+  with pytest.raises(specs.UnsupportedSpecError, match='finite bounds'):
+    spec_checks.check_specs(env.time_step_spec(), env.action_spec())
+  assert env.reset().is_first().all()
+  env.close()
+
+
+def test_bounded_truth_values_are_taken():
+  """Bounds of booleans say nothing."""
+
+  class Switch(fakes.Scripted):
+
+    def observation_spec(self):
+      return dm_specs.BoundedArray([2], bool, False, True)
+
+  env = environments.load(Switch(dm_env.restart(np.array([True, False]))), 0)
+  assert list(env.reset().observation) == [True, False]
 
 
 @pytest.mark.parametrize('given', [3, lambda: 'gym'])

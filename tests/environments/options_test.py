@@ -1,5 +1,7 @@
 """Tests of the options of the suites."""
 
+import json
+
 import pytest
 
 from r2i_tf import environments
@@ -29,6 +31,18 @@ def test_options_come_from_a_configuration():
       environments.SuiteOptions, schema.to_mapping(group)
   )
   assert back == group
+
+
+def test_keywords_are_a_mapping_of_any_names():
+  """They survive a configuration file, where tuples are lists."""
+  mapping = {'gymnasium': {'kwargs': {'a': (1, 'b', None), 'c': {'d': 0.5}}}}
+  group = schema.from_mapping(environments.SuiteOptions, mapping)
+  assert group.gymnasium.kwargs == {'a': [1, 'b', None], 'c': {'d': 0.5}}
+  plain = json.loads(json.dumps(schema.to_mapping(group)))
+  assert schema.from_mapping(environments.SuiteOptions, plain) == group
+  changed = schema.replace(group, {'gymnasium.kwargs.e': True})
+  assert changed.gymnasium.kwargs['e'] is True
+  assert hash(group) == hash(environments.SuiteOptions())
 
 
 def test_defaults_are_the_papers():
@@ -69,6 +83,8 @@ def test_wrong_options_are_refused(suite, given, words):
         ('BsuiteOptions', 'image_size', 0, 'bsuite.image_size is 0'),
         ('DmcOptions', 'camera', -1, 'camera is -1'),
         ('GymnasiumOptions', 'image_size', 0, 'gymnasium.image_size is 0'),
+        ('GymnasiumOptions', 'one_hot_classes', 0, 'one_hot_classes is 0'),
+        ('GymnasiumOptions', 'vector_keys', '(', 'is no regular expression'),
         ('PoolOptions', 'max_restarts', -1, 'max_restarts is -1'),
         ('PoolOptions', 'timeout_seconds', 0, 'pool.timeout_seconds is 0'),
     ],

@@ -1,5 +1,7 @@
 """Tests of action repeat and of actions in [-1, 1]."""
 
+import itertools
+
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -66,10 +68,64 @@ def test_actions_are_scaled_to_their_bounds(action, expected):
   )
 
 
+class _Contains(fakes.Corridor):
+  """Knows the actions that it was given."""
+
+  def __init__(self, minimum, maximum, dtype):
+    super().__init__()
+    self._spec = specs.BoundedArray([1], dtype, minimum, maximum)
+    self.taken = []
+
+  def step(self, action):
+    self._spec.validate(action)
+    self.taken.append(action)
+    return dm_env.transition(0.0, self.observation(0.0))
+
+  def action_spec(self):
+    return self._spec
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
+def test_no_rounding_leaves_the_bounds(dtype):
+  """Of bounds with one decimal, every fifth pair was missed by a rounding."""
+  bounds = np.arange(-10, 11) / 10
+  for minimum, maximum in itertools.combinations(bounds, 2):
+    env = _Contains(minimum, maximum, dtype)
+    for wrapped in (wrappers.normalized(env), wrappers.bounded(env)):
+      for action in (-1.0, 1.0, -7.0, 7.0):
+        wrapped.step(np.array([action], np.float32))
+    np.testing.assert_allclose(env.taken[0], minimum, rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(env.taken[1], maximum, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    'minimum,maximum,dtype',
+    [
+        (0.3, 0.3, np.float32),
+        (-6e4, 6e4, np.float16),
+        (-3e38, 3e38, np.float32),
+        (-1e308, 1.5e308, np.float64),
+    ],
+)
+def test_bounds_that_are_equal_or_far_apart(minimum, maximum, dtype):
+  """Neither a sum nor a difference of the bounds overflows."""
+  env = _Contains(minimum, maximum, dtype)
+  wrapped = wrappers.normalized(env)
+  assert wrapped.action_spec().maximum == 1.0
+  for action in (-1.0, 0.0, 1.0):
+    wrapped.step(np.array([action], np.float32))
+  low, middle, high = (float(taken[0]) for taken in env.taken)
+  assert (low, high) == (dtype(minimum), dtype(maximum))
+  np.testing.assert_allclose(
+      middle, dtype(minimum) / 2 + dtype(maximum) / 2, rtol=1e-6
+  )
+
+
 def test_only_bounded_floats_are_scaled():
   """Choices stay choices, and floats without bounds cannot be scaled."""
   discrete = fakes.Fragile()
   assert wrappers.normalized(discrete) is discrete
+  assert wrappers.bounded(discrete) is discrete
   boundless = _Echo()
   boundless.action_spec = lambda: specs.BoundedArray(
       [2], np.float32, -np.inf, np.inf

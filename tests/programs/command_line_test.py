@@ -72,6 +72,17 @@ def test_every_kind_of_field_can_be_set():
   assert config.task == 'bsuite/memory_len/5'
 
 
+def test_keywords_of_an_environment_can_be_set():
+  """A field of any names takes each by its own flag, new ones, too."""
+  group = '--config.environment.gymnasium.kwargs'
+  config = _config(f'{group}.is_slippery=False', f'{group}.map_name=8x8')
+  keywords = config.environment.gymnasium.kwargs
+  assert keywords == {'is_slippery': False, 'map_name': '8x8'}
+  assert 'is a group of fields' in _refusal(f'{group}={{}}')
+  assert 'has no value' in _refusal(f'{group}.is_slippery')
+  assert 'unknown config field' in _refusal('--config.replay.kwargs.a=1')
+
+
 def test_an_unknown_field_is_answered_with_the_nearest():
   """A misspelt field is no traceback and never ignored."""
   assert "did you mean 'steps'?" in _refusal('--config.stps=3')

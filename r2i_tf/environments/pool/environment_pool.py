@@ -22,6 +22,7 @@ from tf_agents.trajectories import time_step as ts
 from r2i_tf.environments import checks
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import own
 from r2i_tf.environments.pool import process
 from r2i_tf.environments.pool import worker
 from r2i_tf.environments.suites import registry as suites
@@ -48,8 +49,8 @@ class EnvironmentPool(py_environment.PyEnvironment):
     """Starts the processes and waits until all environments are made.
 
     Args:
-      task: A name, or a function that makes a `dm_env.Environment`, as `load`
-        takes it. The function is pickled, by `cloudpickle`.
+      task: A name, or a function that makes an environment, as `load` takes it.
+        The function is pickled, by `cloudpickle`.
       seeds: One for each environment.
       options: Of the task; see `load`.
       pool_options: How crashes are dealt with; None takes the defaults.
@@ -62,10 +63,12 @@ class EnvironmentPool(py_environment.PyEnvironment):
       UnsupportedSpecError: The environments differ in their specs.
     """
     super().__init__()
-    if not isinstance(task, str) and not callable(task):
+    if not isinstance(task, str) and (
+        own.is_environment(task) or not callable(task)
+    ):
       raise errors.InvalidTaskError(
-          'a pool takes the name of a task or a function that makes a'
-          f' dm_env.Environment, but found a {type(task).__name__}.'
+          'a pool takes the name of a task or a function that makes an'
+          f' environment, but found a {type(task).__name__}.'
       )
     self._task, self._options = task, options
     self._pool_options = pool_options or options_lib.PoolOptions()
@@ -205,9 +208,9 @@ class EnvironmentPool(py_environment.PyEnvironment):
         all_specs.append(member.specs())
       except process.ProcessFault as lost:
         name = f'environment {index} of {suites.name_of(self._task)}'
-        raise process.error_of(lost.fault, f'{name} did not start') from (
-            process.cause_of(lost.fault)
-        )
+        raise process.error_of(
+            lost.fault, f'{name} did not start', self._task
+        ) from process.cause_of(lost.fault)
     checks.check_alike(suites.name_of(self._task), all_specs)
     return all_specs[0]
 

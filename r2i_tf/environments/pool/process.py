@@ -42,16 +42,26 @@ class RemoteTraceback(Exception):
     return f'\n"""\n{self.args[0]}"""'
 
 
-def error_of(fault: worker.Fault, what: str) -> Exception:
+def error_of(fault: worker.Fault, what: str, task: suites.Task) -> Exception:
   """Returns the exception to raise where a fault ends the program's work.
 
   Args:
     fault: The fault.
     what: The beginning of a sentence about it, such as `dmc/x/y crashed`, for a
       process that left no exception of its own.
+    task: The task of the environment.
   """
   if fault.error is not None:
-    return cloudpickle.loads(fault.error)
+    error = cloudpickle.loads(fault.error)
+    if isinstance(error, errors.UnknownTaskError):
+      named = suites.with_module(task)
+      if named:
+        return errors.UnknownTaskError(
+            f'{task} is registered in this process only, but its environment'
+            ' has a process of its own: name the module that registers it, as'
+            f' in {named}.'
+        )
+    return error
   return errors.CrashedEnvironmentError(f'{what}: {fault.reason.rstrip(".")}.')
 
 

@@ -38,7 +38,7 @@ class ProcessEnvironment(dm_env.Environment):
         raised as it is, here and at every step.
       InvalidTaskError: `task` is a function that cannot be pickled.
     """
-    self._name = suites.name_of(task)
+    self._task, self._name = task, suites.name_of(task)
     self._process = process.EnvironmentProcess(
         task, seed, options, None, options_lib.PoolOptions().timeout_seconds
     )
@@ -48,9 +48,9 @@ class ProcessEnvironment(dm_env.Environment):
       self._specs = self._process.specs()
     except process.ProcessFault as lost:
       self.close()
-      raise process.error_of(lost.fault, f'{self._name} did not start') from (
-          process.cause_of(lost.fault)
-      )
+      raise process.error_of(
+          lost.fault, f'{self._name} did not start', task
+      ) from process.cause_of(lost.fault)
 
   def reset(self) -> dm_env.TimeStep:
     """Starts an episode."""
@@ -81,9 +81,9 @@ class ProcessEnvironment(dm_env.Environment):
       step = self._process.step()
     except process.ProcessFault as lost:
       self.close()
-      raise process.error_of(lost.fault, f'{self._name} crashed') from (
-          process.cause_of(lost.fault)
-      )
+      raise process.error_of(
+          lost.fault, f'{self._name} crashed', self._task
+      ) from process.cause_of(lost.fault)
     specs = tree.flatten(self._specs.observation)
     leaves = [
         leaf.astype(spec.dtype, copy=False)

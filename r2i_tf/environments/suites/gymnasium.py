@@ -1,13 +1,18 @@
 """Any environment that is registered with Gymnasium: tasks are its ids.
 
 An id may name the module that registers it, as Gymnasium has it:
-`minigrid:MiniGrid-Empty-5x5-v0`.
+`minigrid:MiniGrid-Empty-5x5-v0`. Keywords of the environment may follow it:
+`FrozenLake-v1?is_slippery=False&map_name=8x8`.
 """
 
+from collections.abc import Mapping
 import dataclasses
+import enum
 import importlib
 import re
-from typing import Any
+import sys
+from typing import Any, Optional
+import urllib.parse
 
 import dm_env
 
@@ -20,20 +25,58 @@ from r2i_tf.environments import wrappers
 _OTHERS = ('ale_py', 'popgym')
 
 
+class Channels(enum.Enum):
+  """The axis of an image that has its channels."""
+
+  AUTO = 'auto'
+  FIRST = 'first'
+  LAST = 'last'
+
+
 @dataclasses.dataclass(frozen=True)
 class GymnasiumOptions:
-  """Of the tasks `gymnasium/<id>`.
+  """Of the tasks `gymnasium/<id>`, and of a `gymnasium.Env` of one's own.
+
+  The keys of an observation are those of its Dict spaces and the numbers of
+  its Tuple spaces, as in 'camera/left' or '0'; without either, 'observation'.
 
   Attributes:
     action_repeat: Steps that an action is held; rewards are summed.
-    image_size: Height and width that images are brought to.
+    image_size: Height and width that images are brought to; None leaves them as
+      they are.
+    channels: Where images have their channels: on the first axis, as in PyTorch
+      and in stacks of frames, or on the last. By default on the smaller one.
+    ignored_keys: A regular expression; the parts of the observation whose whole
+      key it matches are left out, whatever they are.
+    vector_keys: The same for vectors: numbers in the shape of an image, or more
+      of them than are taken for a vector otherwise.
+    one_hot_keys: The same for boxes of integers that are ids, not numbers: each
+      is written as one of so many values as its bounds allow.
+    one_hot_classes: How many values there are at most, counted from the lower
+      bound, where the bounds say more than is meant.
+    kwargs: Keywords of `gymnasium.make`; those in a task's name come before
+      them.
   """
 
   action_repeat: int = 1
-  image_size: int = 64
+  image_size: Optional[int] = 64
+  channels: Channels = Channels.AUTO
+  ignored_keys: Optional[str] = None
+  vector_keys: Optional[str] = None
+  one_hot_keys: Optional[str] = None
+  one_hot_classes: Optional[int] = None
+  kwargs: Mapping[str, Any] = dataclasses.field(
+      default_factory=dict, hash=False
+  )
 
   def __post_init__(self) -> None:
-    schema.require_positive(self, 'gymnasium', 'action_repeat', 'image_size')
+    schema.require_positive(self, 'gymnasium', 'action_repeat')
+    for name in ('image_size', 'one_hot_classes'):
+      if getattr(self, name) is not None:
+        schema.require_positive(self, 'gymnasium', name)
+    schema.require_patterns(
+        self, 'gymnasium', 'ignored_keys', 'vector_keys', 'one_hot_keys'
+    )
 
 
 def tasks() -> list[str]:
@@ -59,34 +102,105 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
   """Makes the environment of an id.
 
   Args:
-    name: The id.
+    name: The id; keywords may follow it.
     seed: The seed of its randomness, from 0 to 2^32 - 1.
-    options: How its steps are taken.
+    options: How it is made, and how its steps are taken.
 
   Raises:
     UnknownTaskError: Nothing is registered under this id.
     MissingSuiteError: The environment needs another package.
     UnsupportedSpecError: R2I cannot take its observations or actions.
+    schema.ConfigError: It has not these keywords, or an option does not fit its
+      observations.
   """
   import gymnasium
 
-  from r2i_tf.environments import gymnasium_adapter
-
+  identifier, keywords = _parse(name)
+  keywords = {**options.kwargs, **keywords}
   try:
-    environment = gymnasium.make(name, disable_env_checker=True)
+    environment = gymnasium.make(
+        identifier, **{'disable_env_checker': True, **keywords}
+    )
   except gymnasium.error.UnregisteredEnv:
-    errors.check_task('gymnasium', name, list(gymnasium.registry))
+    errors.check_task('gymnasium', identifier, list(gymnasium.registry))
     raise
   except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
-    reason = re.split(r'\.?\s*\n', str(error))[0].rstrip('.')
     raise errors.MissingSuiteError(
-        f'gymnasium/{name} cannot be made from what is installed: {reason}.'
+        f'gymnasium/{identifier} cannot be made from what is installed:'
+        f' {_first_line(error)}.'
+    ) from error
+  except Exception as error:
+    if not keywords:
+      raise
+    raise schema.ConfigError(
+        f'gymnasium/{identifier} cannot be made with {keywords}'
+        f' ({type(error).__name__}: {_first_line(error)}): change'
+        ' gymnasium.kwargs, or what follows the ? in the task.'
     ) from error
   with wrappers.closed_on_error(environment):
-    adapted = gymnasium_adapter.GymnasiumEnvironment(
-        environment, seed, options.image_size
+    return adapted(environment, seed, options)
+
+
+def with_module(name: str) -> Optional[str]:
+  """Returns an id with a module before it, None if none is registered here.
+
+  Args:
+    name: As `make` takes it.
+  """
+  gymnasium = sys.modules.get('gymnasium')
+  spec = gymnasium and gymnasium.registry.get(_parse(name)[0])
+  if not spec:
+    return None
+  entry = spec.entry_point
+  if isinstance(entry, str):
+    module = entry.partition(':')[0]
+  else:
+    module = getattr(entry, '__module__', '')
+  # Who registers it is often, but need not be, where it is defined.
+  return f'{module if module != "__main__" else "<module>"}:{name}'
+
+
+def adapted(
+    environment: Any, seed: int, options: GymnasiumOptions
+) -> dm_env.Environment:
+  """Returns a Gymnasium environment as `dm_env` has it.
+
+  Args:
+    environment: A `gymnasium.Env`, which is taken over.
+    seed: The seed of its randomness, from 0 to 2^32 - 1.
+    options: How its steps are taken.
+
+  Raises:
+    UnsupportedSpecError: R2I cannot take its observations or actions.
+    schema.ConfigError: An option does not fit its observations.
+  """
+  from r2i_tf.environments import gymnasium_adapter
+
+  return wrappers.ActionRepeat(
+      gymnasium_adapter.GymnasiumEnvironment(environment, seed, options),
+      options.action_repeat,
+  )
+
+
+def _parse(name: str) -> tuple[str, dict[str, Any]]:
+  """Returns the id of a task's name, and the keywords that follow it."""
+  identifier, _, query = name.partition('?')
+  keywords = {}
+  for pair in filter(None, query.split('&')):
+    key, given, value = pair.partition('=')
+    schema.require(
+        bool(given) and key.isidentifier(),
+        f'the task gymnasium/{name} has {pair!r} among its keywords, but each'
+        ' must be <keyword>=<value>, as in FrozenLake-v1?is_slippery=False.',
     )
-  return wrappers.ActionRepeat(adapted, options.action_repeat)
+    keywords[key] = schema.literal(urllib.parse.unquote(value))
+  return identifier, keywords
+
+
+def _first_line(error: Exception) -> str:
+  """Returns what an error says first, of its call no more than that."""
+  text = re.split(r'\.?\s*\n| was raised from ', str(error))[0]
+  return text.rstrip('.')
 
 
 def _imports(entry_point: str) -> bool:

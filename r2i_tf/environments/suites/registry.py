@@ -8,7 +8,7 @@ Nothing here needs TensorFlow: the processes of a pool run this.
 
 from collections.abc import Callable
 from collections.abc import Iterator
-import inspect
+import typing
 from typing import Any, Optional, Union
 
 import dm_env
@@ -19,6 +19,7 @@ from r2i_tf import schema
 from r2i_tf.environments import checks
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
+from r2i_tf.environments import own
 from r2i_tf.environments import suite as suite_lib
 from r2i_tf.environments import wrappers
 from r2i_tf.environments.suites import atari
@@ -28,8 +29,16 @@ from r2i_tf.environments.suites import gymnasium
 from r2i_tf.environments.suites import memory_maze
 from r2i_tf.environments.suites import popgym
 
-Make = Union[Callable[[], dm_env.Environment], Callable[[int], Any]]
-Task = Union[str, dm_env.Environment, Make]
+if typing.TYPE_CHECKING:
+  import gymnasium as gymnasium_package
+  from tf_agents.environments import py_environment
+
+Environment = Union[
+    dm_env.Environment,
+    'gymnasium_package.Env',
+    'py_environment.PyEnvironment',
+]
+Task = Union[str, Environment, Callable[[], Environment], Callable[[int], Any]]
 
 SEEDS = 2**32
 
@@ -70,8 +79,7 @@ def make(
   Continuous actions of a task that is given by name are in [-1, 1].
 
   Args:
-    task: A name, an environment, or a function that makes one. The function
-      gets the seed if it has an argument of that name, or one without default.
+    task: A name, an environment, or a function that makes one; see `own.make`.
     seed: The seed of its randomness, from 0 to 2^32 - 1.
     options: The suite's; None takes the defaults.
     index: Its number among the environments of a batch, for errors.
@@ -93,14 +101,12 @@ def make(
   if isinstance(task, str):
     environment = _make_named(task, seed, options)
   else:
-    environment = _make_own(task, seed, options)
+    environment = own.make(task, seed, options)
   name = name_of(task)
   if index is not None:
     name = f'environment {index} of {name}'
   with wrappers.closed_on_error(environment):
-    if isinstance(task, str):
-      environment = wrappers.normalized(environment)
-    return checks.CheckedEnvironment(environment, name)
+    return checks.CheckedEnvironment(wrappers.Float32Bounds(environment), name)
 
 
 def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
@@ -126,13 +132,25 @@ def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
   return SUITES[suite].renders(*arguments)
 
 
+def with_module(task: Task) -> Optional[str]:
+  """Returns the name by which another process finds a task of this one's.
+
+  None where there is none: only ids of Gymnasium can be registered in one
+  process and unknown in another.
+
+  Args:
+    task: As `make` takes it.
+  """
+  if not isinstance(task, str):
+    return None
+  suite, name = check_name(task)
+  named = gymnasium.with_module(name) if suite == 'gymnasium' else None
+  return named and f'{suite}/{named}'
+
+
 def name_of(task: Task) -> str:
   """Returns the name of a task, or of its class or function, for errors."""
-  if isinstance(task, str):
-    return task
-  if isinstance(task, dm_env.Environment):
-    return type(task).__name__
-  return getattr(task, '__name__', type(task).__name__)
+  return task if isinstance(task, str) else own.name_of(task)
 
 
 def check_name(task: str) -> tuple[str, str]:
@@ -161,7 +179,9 @@ def _make_named(
   arguments = _arguments(suite, given)
   SUITES[suite].require_packages()
   with quiet.deprecations():
-    return SUITES[suite].make(name, seed, *arguments)
+    environment = SUITES[suite].make(name, seed, *arguments)
+  with wrappers.closed_on_error(environment):
+    return wrappers.normalized(environment)
 
 
 def _arguments(
@@ -170,46 +190,6 @@ def _arguments(
   """Returns the suite's options, as the last argument of its functions."""
   options = options_lib.of_suite(suite, given)
   return () if options is None else (options,)
-
-
-def _make_own(
-    task: Task, seed: int, options: Optional[options_lib.Options]
-) -> dm_env.Environment:
-  """Returns the user's own environment."""
-  # A run passes the options of all suites on, whatever its task.
-  if options is not None and not isinstance(options, options_lib.SuiteOptions):
-    raise schema.ConfigError(
-        f'{name_of(task)} is no task of a suite and takes no options, but found'
-        f' {options!r}: give them to its constructor.'
-    )
-  environment: Any = task
-  if not isinstance(task, dm_env.Environment) and callable(task):
-    environment = _called(task, seed)
-  if not isinstance(environment, dm_env.Environment):
-    made = '' if environment is task else ' a function that returns'
-    raise errors.InvalidTaskError(
-        'a task is a name such as bsuite/memory_len/9, a dm_env.Environment or'
-        f' a function that makes one, but found{made} a'
-        f' {type(environment).__name__}.'
-    )
-  return environment
-
-
-def _called(function: Callable[..., Any], seed: int) -> Any:
-  """Calls `function` with the seed, if it has a place for it."""
-  try:
-    parameters = inspect.signature(function).parameters.values()
-  except (TypeError, ValueError):  # Of some that are not written in Python.
-    return function()
-  if any(p.name == 'seed' and p.kind != p.POSITIONAL_ONLY for p in parameters):
-    return function(seed=seed)
-  kinds = (
-      inspect.Parameter.POSITIONAL_ONLY,
-      inspect.Parameter.POSITIONAL_OR_KEYWORD,
-  )
-  if any(p.kind in kinds and p.default is p.empty for p in parameters):
-    return function(seed)
-  return function()
 
 
 def _installed() -> (
