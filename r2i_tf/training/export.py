@@ -112,16 +112,15 @@ def try_export(
 
 
 def _greedy(agent: tf_agent.TFAgent, deterministic: bool) -> tf_policy.TFPolicy:
-  policy = agent.policy
   if not deterministic:
-    return policy
-  if not hasattr(policy, 'deterministic'):
+    return agent.policy
+  if not hasattr(agent, 'deterministic_policy'):
     raise errors.RunError(
-        'deterministic_export is True, but the policy of this run, a'
-        f' {type(policy).__name__}, has no method `deterministic`; set it to'
-        ' False.'
+        'deterministic_export is True, but the agent of this run, a'
+        f' {type(agent).__name__}, has no method `deterministic_policy`; set it'
+        ' to False.'
     )
-  return policy.deterministic()
+  return agent.deterministic_policy()
 
 
 def _save(
