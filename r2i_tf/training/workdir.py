@@ -37,6 +37,7 @@ CHANGEABLE = frozenset(
         'stop_at_return',
         'log_seconds',
         'checkpoint_seconds',
+        'deterministic_export',
         'evaluation_episodes',
     }
 )
