@@ -177,6 +177,7 @@ class _Learning:
                 paths.metrics,
                 paths.tensorboard,
                 self._counts.environment_steps,
+                self._learner.train_steps,
             )
         )
     )
@@ -300,7 +301,7 @@ class _Learning:
     self._monitor.log()
     self._store.save(
         # Not by environment steps: collectors may rest while this one trains.
-        self._learner.train_steps,
+        [self._learner.train_steps],
         {
             **self._learner.state(),
             **self._counts.state(),
