@@ -65,9 +65,9 @@ def train(
     but the first have a directory of their own there, `hosts/<number>`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used, the replay is too large or its
-      disk is full, hosts or replicas do not divide what they share, or a host
-      is gone.
+    errors.RunError: `workdir` cannot be used, or another run is in it, the
+      replay is too large or its disk is full, hosts or replicas do not divide
+      what they share, or a host is gone.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -78,9 +78,9 @@ def train(
   strategy = strategy or tf.distribute.get_strategy()
   hosts = hosts_lib.Hosts(strategy)
   paths = workdir_lib.Workdir(workdir).of_host(hosts.index)
-  paths.check(config)
   # Closes, at the end or where the set-up fails, all that has been opened.
   with contextlib.ExitStack() as stack:
+    stack.enter_context(paths.held(config))
     interrupted = stack.enter_context(interruption.Interruption())
     run = _Run(config, paths, parts, interrupted, stack, strategy, hosts)
     with hosts.watched(), run.replay.raising():
