@@ -144,6 +144,9 @@ class RunConfig:
     log_seconds: Seconds between two lines of metrics.
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
+    deterministic_export: Whether the greedy policy that the run exports takes
+      the most likely latents instead of drawing them; it then draws nothing at
+      all, and TensorFlow Lite can run it.
     stop_at_return: Ends the run early once the mean return of the last 200
       episodes reaches this; None never does.
     max_minutes: Ends the run after so much wall time; None never does.
@@ -166,6 +169,7 @@ class RunConfig:
   log_seconds: float = 10.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100
+  deterministic_export: bool = False
   stop_at_return: Optional[float] = None
   max_minutes: Optional[float] = None
   agent: agent_config.R2IConfig = agent_config.R2IConfig()

@@ -46,6 +46,7 @@ class R2IPolicy(tf_policy.TFPolicy):
       behavior: Acting,
       features: Features,
       greedy: bool = False,
+      latent_mode: bool = False,
       name: Optional[str] = 'R2IPolicy',
   ):
     """Creates the policy over networks that it shares with the agent.
@@ -57,12 +58,14 @@ class R2IPolicy(tf_policy.TFPolicy):
       behavior: The actor.
       features: The part of a state that the actor sees.
       greedy: Whether to take the most likely action instead of sampling.
+      latent_mode: Whether to take the most likely latent instead of sampling.
       name: Name of the policy.
     """
     self._world_model = world_model
     self._behavior = behavior
     self._features = features
     self._greedy = greedy
+    self._latent_mode = latent_mode
     state_spec = {
         **world_model.carry_spec._asdict(),
         'action': tf.TensorSpec(
@@ -76,6 +79,21 @@ class R2IPolicy(tf_policy.TFPolicy):
         clip=True,
         emit_log_probability=False,
         name=name,
+    )
+
+  def deterministic(self) -> 'R2IPolicy':
+    """Returns the greedy policy of these networks that draws nothing.
+
+    It takes the most likely latent, too.
+    """
+    return R2IPolicy(
+        self.time_step_spec,
+        self.action_spec,
+        self._world_model,
+        self._behavior,
+        self._features,
+        greedy=True,
+        latent_mode=True,
     )
 
   @property
@@ -112,7 +130,10 @@ class R2IPolicy(tf_policy.TFPolicy):
   ) -> policy_step.PolicyStep:
     seeds = tfp.util.SeedStream(seed, salt='R2IPolicy')
     distribution, carry = self._observe(time_step, policy_state, seeds())
-    action = distribution.sample(seed=seeds())
+    if self._greedy:
+      action = distribution.mode()
+    else:
+      action = distribution.sample(seed=seeds())
     return policy_step.PolicyStep(action, self._with_action(carry, action), ())
 
   def _with_action(self, carry: Carry, action: tf.Tensor) -> dict[str, Any]:
@@ -129,6 +150,7 @@ class R2IPolicy(tf_policy.TFPolicy):
         time_step.observation,
         time_step.is_first(),
         seed,
+        latent_mode=self._latent_mode,
     )
     parameters = self._behavior.actor(self._features.of(state))
     distribution = self._behavior.actions.environment_distribution(parameters)

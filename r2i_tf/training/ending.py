@@ -93,7 +93,24 @@ class Ending:
         self._config.task,
         self._config.environment,
         self._paths.policies,
+        self._config.deterministic_export,
     )
+
+  def try_export(self) -> None:
+    """Exports the greedy policy as it is now and removes it again.
+
+    For the start of a run, whose end would otherwise be the first to find that
+    it cannot. Hosts but the first have nothing to try.
+
+    Raises:
+      errors.RunError: It cannot be exported, or not be written there.
+    """
+    if self._hosts.is_chief:
+      export.try_export(
+          self._agent,
+          self._paths.policies,
+          self._config.deterministic_export,
+      )
 
   def finish(
       self,

@@ -3,9 +3,9 @@
   policies/greedy/   the policy to use
   policies/collect/  the one that explores
 
-Each is a TF-Agents policy SavedModel plus `task.json`, which has the name of
-the task, its options and its specs. It loads in TensorFlow alone, of either
-stack.
+Each is a TF-Agents policy SavedModel with one more signature, `serving_default`,
+plus `task.json`, which has the name of the task, its options, its specs and the
+names of the signatures' tensors. It loads in TensorFlow alone, of either stack.
 """
 
 import os
@@ -21,14 +21,17 @@ from tf_agents.policies import tf_policy
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf import quiet
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
+from r2i_tf.training import signatures
 
-# What PolicySaver says of `_ActionsOnly`.
+# What PolicySaver says of `_Exported`.
 _NO_DISTRIBUTION = 'WARNING: Could not serialize policy.distribution()'
 TASK_FILE = 'task.json'
+_TRIAL = '.trial_export'
 
 
 def export(
@@ -37,6 +40,7 @@ def export(
     task: str,
     options: options_lib.SuiteOptions,
     directory: pathlib.Path,
+    deterministic: bool = False,
 ) -> None:
   """Writes the greedy and the collect policy, each atomically.
 
@@ -47,8 +51,11 @@ def export(
     options: How it was set up.
     directory: Gets the directories `greedy` and `collect`; those that are there
       are replaced.
+    deterministic: Whether the greedy policy draws nothing at all.
+
+  Raises:
+    errors.RunError: It is to draw nothing, and the agent has no such policy.
   """
-  directory.mkdir(parents=True, exist_ok=True)
   description = {
       'task': task,
       'environment': schema.to_mapping(options),
@@ -56,39 +63,123 @@ def export(
       'specs': describe_specs(environment),
   }
   for name, policy in (
-      ('greedy', agent.policy),
+      ('greedy', _greedy(agent, deterministic)),
       ('collect', agent.collect_policy),
   ):
+    directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f'.{name}.{os.getpid()}'
     shutil.rmtree(unfinished, ignore_errors=True)
-    with quiet.log_messages('absl', _NO_DISTRIBUTION):
-      saver = policy_saver.PolicySaver(
-          _ActionsOnly(policy),
-          batch_size=None,
-          train_step=agent.train_step_counter,
-      )
-    saver.save(str(unfinished))
-    files.write_json(unfinished / TASK_FILE, description)
+    exported = _Exported(policy)
+    _save(exported, agent.train_step_counter, unfinished)
+    files.write_json(
+        unfinished / TASK_FILE, {**description, 'names': exported.names}
+    )
     files.replace_directory(unfinished, directory / name)
 
 
-class _ActionsOnly(tf_policy.TFPolicy):
-  """A policy without `distribution`.
+def try_export(
+    agent: tf_agent.TFAgent, directory: pathlib.Path, deterministic: bool
+) -> None:
+  """Writes the greedy policy and removes it again.
 
-  Its results are of TensorFlow Probability's types, and a SavedModel that has
-  them can be loaded only where TF-Agents has registered those.
+  What cannot be exported is so found before a run, not after it.
+
+  Args:
+    agent: As for `export`.
+    directory: As there; what is written stands beside it, while it is there.
+    deterministic: As there.
+
+  Raises:
+    errors.RunError: It cannot be exported, or not be written there.
+  """
+  path = directory.with_name(_TRIAL)
+  shutil.rmtree(path, ignore_errors=True)  # Of a start that was killed.
+  try:
+    _save(
+        _Exported(_greedy(agent, deterministic)), agent.train_step_counter, path
+    )
+  except OSError as error:
+    raise errors.RunError(
+        f'policies cannot be written to {directory.parent}: {error.strerror}.'
+    ) from error
+  except (ValueError, TypeError, tf.errors.OpError) as error:
+    raise errors.RunError(
+        'the policy of this run cannot be exported, which its end would do:'
+        f' {str(error).strip().splitlines()[0]}'
+    ) from error
+  finally:
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _greedy(agent: tf_agent.TFAgent, deterministic: bool) -> tf_policy.TFPolicy:
+  policy = agent.policy
+  if not deterministic:
+    return policy
+  if not hasattr(policy, 'deterministic'):
+    raise errors.RunError(
+        'deterministic_export is True, but the policy of this run, a'
+        f' {type(policy).__name__}, has no method `deterministic`; set it to'
+        ' False.'
+    )
+  return policy.deterministic()
+
+
+def _save(
+    policy: '_Exported', train_step: tf.Variable, directory: pathlib.Path
+) -> None:
+  with quiet.log_messages('absl', _NO_DISTRIBUTION):
+    saver = policy_saver.PolicySaver(
+        policy,
+        batch_size=None,
+        use_nest_path_signatures=False,  # Which fails for some keys.
+        train_step=train_step,
+    )
+  saver.signatures[signatures.SERVING] = signatures.serving_function(policy)
+  saver.save(str(directory))
+
+
+class _Exported(tf_policy.TFPolicy):
+  """A policy as it is exported.
+
+  Its tensors have names that fit every signature. It has no `distribution`:
+  that gives types of TensorFlow Probability, and a SavedModel that has them can
+  be loaded only where TF-Agents has registered those.
+
+  Attributes:
+    names: Of observation, state and action: the names of the tensors by their
+      keys.
   """
 
   def __init__(self, policy: tf_policy.TFPolicy) -> None:
+    time_step_spec = policy.time_step_spec
+    parts = {
+        'observation': time_step_spec.observation,
+        'state': policy.policy_state_spec,
+        'action': policy.action_spec,
+    }
+    named = {root: signatures.named(root, nest) for root, nest in parts.items()}
     super().__init__(
-        policy.time_step_spec,
-        policy.action_spec,
-        policy.policy_state_spec,
-        policy.info_spec,
+        time_step_spec._replace(
+            step_type=signatures.named('step_type', time_step_spec.step_type),
+            reward=signatures.named('reward', time_step_spec.reward),
+            discount=signatures.named('discount', time_step_spec.discount),
+            observation=named['observation'],
+        ),
+        named['action'],
+        named['state'],
+        signatures.named('info', policy.info_spec),
         clip=False,  # That policy does it.
         name=policy.name,
     )
     self._policy = policy
+    # Traced once for all the signatures.
+    self._act = tf.function(
+        lambda time_step, state: policy.action(time_step, state),
+        autograph=False,
+    )
+    self.names = {
+        root: signatures.by_key(root, nest) for root, nest in parts.items()
+    }
 
   def _variables(self) -> Any:
     return self._policy.variables()
@@ -99,7 +190,8 @@ class _ActionsOnly(tf_policy.TFPolicy):
   def _action(
       self, time_step: ts.TimeStep, policy_state: Any, seed: Any = None
   ) -> policy_step.PolicyStep:
-    return self._policy.action(time_step, policy_state, seed)
+    del seed  # PolicySaver gives one only where it is asked to.
+    return self._act(time_step, policy_state)
 
   def _distribution(
       self, time_step: ts.TimeStep, policy_state: Any

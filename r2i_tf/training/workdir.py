@@ -40,6 +40,7 @@ CHANGEABLE = frozenset(
         'stop_at_return',
         'log_seconds',
         'checkpoint_seconds',
+        'deterministic_export',
         'evaluation_episodes',
     }
 )

@@ -203,7 +203,11 @@ class WorldModel(tf.Module):
       sample = groups.sample_at(draws.uniform(shape, seed))
     else:
       sample = groups.sample(seed=seed)
-    return networks.with_batch_of(sample, 2, sample, [self._latent_size])
+    return self._flat(sample)
+
+  def _flat(self, latent: tf.Tensor) -> tf.Tensor:
+    """Returns the groups of a latent end to end, [..., G, K] -> [..., G * K]."""
+    return networks.with_batch_of(latent, 2, latent, [self._latent_size])
 
   # One step -----------------------------------------------------------------
 
@@ -225,6 +229,7 @@ class WorldModel(tf.Module):
       observation: Any,
       is_first: tf.Tensor,
       seed: Any,
+      latent_mode: bool = False,
   ) -> tuple[structures.State, structures.Carry]:
     """Takes in one observation.
 
@@ -234,13 +239,18 @@ class WorldModel(tf.Module):
       observation: o_t, leaves [B, ...].
       is_first: bool [B].
       seed: Of the draw of the latent: one of `draws`, or as TFP takes them.
+      latent_mode: Whether to take the most likely latent instead.
 
     Returns:
       s_t, with the latent drawn from the posterior, and its carry.
     """
     inputs = _mask_first(tf.concat([carry.latent, action], -1), is_first)
     output, memory = self._sequence_model.step(inputs, carry.memory, is_first)
-    latent = self._sample(self.posterior(observation), seed)
+    posterior = self.posterior(observation)
+    if latent_mode:
+      latent = self._flat(posterior.mode())
+    else:
+      latent = self._sample(posterior, seed)
     carry = structures.Carry(memory, latent)
     return self._state(output, carry), carry
 

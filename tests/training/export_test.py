@@ -1,0 +1,256 @@
+"""Policies as others load them: their names, their signatures, no chance."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.environments import random_py_environment
+from tf_agents.policies import py_tf_eager_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
+
+from r2i_tf import environments
+from r2i_tf import errors
+from r2i_tf.training import export
+from r2i_tf.training import signatures
+from tests.agents import small
+from tests.training import fakes
+
+_KEYS = (
+    'robot/pos',
+    'robot_pos',
+    'robot_pos_2',
+    '@x',
+    'ü',
+    'u',
+    '目',
+    'my key',
+    'a.b',
+    '1',
+    'A',
+    'a',
+)
+_SPEC = {
+    **{key: tf.TensorSpec([2], tf.float32, 'same') for key in _KEYS},
+    'camera': {'left': tf.TensorSpec([8, 8, 3], tf.uint8, 'same')},
+}
+_OPTIONS = environments.SuiteOptions()
+
+
+@pytest.fixture(name='agent', scope='module')
+def _agent():
+  return small.agent(_SPEC, small.BOX)
+
+
+@pytest.fixture(name='policies', scope='module')
+def _policies(agent, tmp_path_factory):
+  """The policies of an agent with awkward keys; the greedy one has no chance."""
+  directory = tmp_path_factory.mktemp('export') / 'policies'
+  environment = random_py_environment.RandomPyEnvironment(
+      tensor_spec.to_nest_array_spec(_SPEC),
+      tensor_spec.to_nest_array_spec(small.BOX),
+  )
+  export.export(agent, environment, 'mine', _OPTIONS, directory, True)
+  return directory
+
+
+def _observations(batch, seed=0):
+  return tensor_spec.sample_spec_nest(_SPEC, outer_dims=(batch,), seed=seed)
+
+
+def _serve(serving, names, observation, is_first, state):
+  flat = dict(zip(names, tf.nest.flatten(observation)))
+  return serving(is_first=tf.constant(is_first), **flat, **state)
+
+
+def _names(policies):
+  task = json.loads((policies / 'greedy' / 'task.json').read_text())
+  return task['names']
+
+
+def _zeros(signature, batch):
+  """Returns the state before the first step, of the shapes it is declared in."""
+  return {
+      name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
+      for name, spec in signature.structured_input_signature[1].items()
+      if name.startswith('state_')
+  }
+
+
+def test_names_are_valid_and_no_two_are_alike():
+  """Letters, digits and underscores, different even in one case."""
+  names = signatures.names_of('observation', _SPEC)
+  assert all(re.fullmatch('observation(_[A-Za-z0-9]+)*', n) for n in names)
+  assert len({name.lower() for name in names}) == len(names) == len(_KEYS) + 1
+  assert signatures.names_of('action', small.BOX) == ['action']
+
+
+def test_task_json_says_which_key_has_which_name(policies):
+  """Every key of the observation is there, under a name of the signature."""
+  names = _names(policies)
+  assert sorted(names['observation']) == sorted([*_KEYS, 'camera/left'])
+  assert names['action'] == {'': 'action'}
+  loaded = tf.saved_model.load(str(policies / 'greedy'))
+  serving = loaded.signatures['serving_default']
+  assert set(serving.structured_input_signature[1]) == {
+      *names['observation'].values(),
+      *names['state'].values(),
+      'is_first',
+  }
+  assert set(serving.structured_outputs) == {
+      'action',
+      *names['state'].values(),
+  }
+
+
+@pytest.mark.parametrize('name', ['greedy', 'collect'])
+def test_tf_agents_loads_any_key(policies, name):
+  """`SavedModelPyTFEagerPolicy` takes observations under their own keys."""
+  policy = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
+      str(policies / name), load_specs_from_pbtxt=True
+  )
+  observation = tf.nest.map_structure(lambda x: x[0].numpy(), _observations(1))
+  step = policy.action(ts.restart(observation), policy.get_initial_state(1))
+  assert step.action.shape == (2,) and np.all(np.isfinite(step.action))
+
+
+def test_serving_is_the_policy(agent, policies):
+  """A few steps and a reset by the flat signature, as by the policy itself."""
+  serving = tf.saved_model.load(str(policies / 'greedy')).signatures[
+      'serving_default'
+  ]
+  names = signatures.names_of('observation', _SPEC)
+  state = _zeros(serving, 3)
+  policy = agent.policy.deterministic()
+  policy_state = policy.get_initial_state(3)
+  for t, is_first in enumerate(
+      [[True] * 3, [False] * 3, [False, True, False], [False] * 3]
+  ):
+    observation = _observations(3, seed=t)
+    time_step = ts.TimeStep(
+        tf.where(is_first, ts.StepType.FIRST, ts.StepType.MID),
+        tf.zeros([3]),
+        tf.ones([3]),
+        observation,
+    )
+    step = policy.action(time_step, policy_state)
+    policy_state = step.state
+    served = dict(_serve(serving, names, observation, is_first, state))
+    np.testing.assert_allclose(
+        served.pop('action'), step.action, rtol=1e-4, atol=1e-5
+    )
+    state = served
+
+
+def test_a_state_that_means_nothing_is_forgotten_at_the_first_step(policies):
+  """Where `is_first`, the state may be anything."""
+  serving = tf.saved_model.load(str(policies / 'greedy')).signatures[
+      'serving_default'
+  ]
+  names = signatures.names_of('observation', _SPEC)
+  zeros = _zeros(serving, 1)
+  ones = {name: tf.ones_like(value) for name, value in zeros.items()}
+  after = [
+      _serve(serving, names, _observations(1), [True], state)
+      for state in (zeros, ones)
+  ]
+  for name, value in after[0].items():
+    np.testing.assert_array_equal(value, after[1][name])
+
+
+def test_tensorflow_alone_acts(policies):
+  """No other package is imported to load an export and to act by it."""
+  program = """
+import sys
+import tensorflow as tf
+policy = tf.saved_model.load(sys.argv[1])
+serve = policy.signatures['serving_default']
+inputs = {
+    name: tf.zeros([size or 4 for size in spec.shape], spec.dtype)
+    for name, spec in serve.structured_input_signature[1].items()
+}
+assert serve(**inputs)['action'].shape == [4, 2]
+state = policy.get_initial_state(batch_size=4)
+assert sorted(state) == ['action', 'latent', 'memory'], state
+packages = {'r2i_tf', 'tf_agents', 'tensorflow_probability', 'keras', 'tree'}
+assert not packages - {'keras'} & set(sys.modules)
+"""
+  for name in ('greedy', 'collect'):
+    subprocess.run(
+        [sys.executable, '-c', program, policies / name],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_deterministic_policy_draws_nothing(policies):
+  """Its graph has no operation that draws; that of the collect policy has."""
+  for name, draws in (('greedy', False), ('collect', True)):
+    loaded = tf.saved_model.load(str(policies / name))
+    graph = loaded.signatures['serving_default'].graph.as_graph_def()
+    operations = {
+        node.op
+        for nodes in (graph.node, *(f.node_def for f in graph.library.function))
+        for node in nodes
+    }
+    assert any('Random' in op for op in operations) == draws, operations
+
+
+def test_tensorflow_lite_acts_as_the_policy(policies):
+  """The serving signature converts with the builtin operations alone."""
+  path = str(policies / 'greedy')
+  converter = tf.lite.TFLiteConverter.from_saved_model(
+      path, signature_keys=['serving_default']
+  )
+  assert converter.target_spec.supported_ops == {tf.lite.OpsSet.TFLITE_BUILTINS}
+  interpreter = tf.lite.Interpreter(model_content=converter.convert())
+  lite = interpreter.get_signature_runner('serving_default')
+  serving = tf.saved_model.load(path).signatures['serving_default']
+  names = signatures.names_of('observation', _SPEC)
+  state = _zeros(serving, 1)
+  for t in range(4):
+    inputs = (names, _observations(1, seed=t), [t == 0], state)
+    expected = dict(_serve(serving, *inputs))
+    found = _serve(lambda **tensors: lite(**tensors), *inputs)
+    for name, value in expected.items():
+      np.testing.assert_allclose(
+          found[name], value, rtol=1e-4, atol=1e-5, err_msg=name
+      )
+    expected.pop('action')
+    state = expected
+
+
+def test_a_trial_leaves_nothing(agent, tmp_path):
+  """Neither the trial itself nor the directory of the policies stays."""
+  export.try_export(agent, tmp_path / 'policies', deterministic=False)
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_trial_finds_what_the_end_would_find(agent, tmp_path, monkeypatch):
+  """What cannot be saved, and where it cannot, is one sentence."""
+
+  def refuse(*unused_arguments, **unused_options):
+    raise ValueError('more than one argument is named x.\nMore.')
+
+  monkeypatch.setattr(tf.saved_model, 'save', refuse)
+  monkeypatch.setattr(tf.compat.v2.saved_model, 'save', refuse)
+  with pytest.raises(errors.RunError, match='cannot be exported.*named x.$'):
+    export.try_export(agent, tmp_path / 'policies', deterministic=False)
+  assert not list(tmp_path.iterdir())
+
+
+def test_who_has_no_deterministic_policy_is_told(tmp_path):
+  """An agent of one's own without one is refused before the run."""
+  spec = ts.time_step_spec(tf.TensorSpec([1], tf.float32))
+  other = fakes.CountingAgent(
+      spec,
+      tensor_spec.BoundedTensorSpec([], tf.int32, 0, 1),
+      tf.Variable(0, dtype=tf.int64),
+  )
+  with pytest.raises(errors.RunError, match='deterministic_export.*RandomTF'):
+    export.try_export(other, tmp_path / 'policies', deterministic=True)
