@@ -24,7 +24,11 @@ class MetricsWriter:
   """Appends records to both files."""
 
   def __init__(
-      self, path: pathlib.Path, tensorboard: pathlib.Path, first_step: int
+      self,
+      path: pathlib.Path,
+      tensorboard: pathlib.Path,
+      first_step: int,
+      first_train_step: int,
   ):
     """Opens the files, and cuts the records beyond the last checkpoint.
 
@@ -33,13 +37,15 @@ class MetricsWriter:
       tensorboard: The directory of the TensorBoard events.
       first_step: Environment steps at which this start goes on; records beyond
         them, and a last line that is not whole, are dropped.
+      first_train_step: Train steps there, beyond which records are dropped,
+        too.
 
     Raises:
       errors.RunError: One of them cannot be opened.
     """
     try:
       with contextlib.ExitStack() as stack:
-        _cut(path, first_step)
+        _cut(path, first_step, first_train_step)
         self._file = stack.enter_context(open(path, 'a', encoding='utf-8'))
         self._summaries = tf.summary.create_file_writer(str(tensorboard))
         stack.pop_all()  # Both are open.
@@ -78,12 +84,15 @@ class MetricsWriter:
     self._summaries.close()
 
 
-def _cut(path: pathlib.Path, step: int) -> None:
-  """Keeps the whole records up to `step` only."""
+def _cut(path: pathlib.Path, step: int, train_step: int) -> None:
+  """Keeps the whole records up to these counts only."""
   if not path.exists():
     return
   kept = [
-      record for record in records.read(path) if record[records.STEP] <= step
+      record
+      for record in records.read(path)
+      if record[records.STEP] <= step
+      and record.get(records.TRAIN_STEP, 0) <= train_step
   ]
   text = ''.join(json.dumps(record) + '\n' for record in kept)
   if text != path.read_text(encoding='utf-8', errors='replace'):

@@ -20,7 +20,7 @@ import json
 import pathlib
 from typing import Any
 
-STEP = 'environment_steps'
+STEP, TRAIN_STEP = 'environment_steps', 'train_steps'
 # Episodes that a mean return is taken over: the one that may end a run, and the
 # one that is shown.
 WINDOW, SHOWN = 200, 100

@@ -65,16 +65,16 @@ def train(
     The summary; None if it was asked to stop while it waited for a server.
 
   Raises:
-    errors.RunError: The directory is not for this run, there is no such server
-      or it is for something else, replicas do not divide the batch, or a host
-      is gone.
+    errors.RunError: The directory is not for this run, or another is in it,
+      there is no such server or it is for something else, replicas do not
+      divide the batch, or a host is gone.
   """
   connection.check_address(address)
   strategy = strategy or tf.distribute.get_strategy()
   hosts = hosts_lib.Hosts(strategy)
   paths = workdir_lib.Workdir(workdir).of_host(hosts.index)
-  paths.check(config)
   with contextlib.ExitStack() as stack:
+    stack.enter_context(paths.held(config))
     interrupted = stack.enter_context(interruption.Interruption())
     limit = stack.enter_context(deadline.Deadline(_STOP_SECONDS))
     try:
@@ -177,6 +177,7 @@ class _Learning:
                 paths.metrics,
                 paths.tensorboard,
                 self._counts.environment_steps,
+                self._learner.train_steps,
             )
         )
     )
@@ -300,7 +301,7 @@ class _Learning:
     self._monitor.log()
     self._store.save(
         # Not by environment steps: collectors may rest while this one trains.
-        self._learner.train_steps,
+        [self._learner.train_steps],
         {
             **self._learner.state(),
             **self._counts.state(),

@@ -1,17 +1,18 @@
 """The role that keeps the experience: a Reverb server and its checkpoints."""
 
 import contextlib
-import pathlib
 import socket
 import time
 
 from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.replay.reverb import server as server_lib
 from r2i_tf.roles import ports
 from r2i_tf.roles import setup
 from r2i_tf.training import interruption
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import workdir as workdir_lib
 
 _PAUSE = 0.2  # Between two looks at the clock and at signals.
 
@@ -31,15 +32,24 @@ def serve(
     parts: The parts of the run.
 
   Raises:
-    errors.RunError: It cannot start, or cannot write its last checkpoint.
+    errors.RunError: It cannot start, or another has its directory, or it
+      cannot write its last checkpoint.
   """
   settings = setup.settings(config)
+  paths = workdir_lib.Workdir(workdir)
+  paths.check_writable()
   with contextlib.closing(
       parts.load(config.task, config.seed, config.environment)
   ) as environment:
     data_spec = setup.data_spec(environment)
-  directory = pathlib.Path(workdir).expanduser() / 'replay'
-  with interruption.Interruption() as interrupted:
+  directory = paths.replay
+  # Not that of the directory itself, in which a learner may be at home.
+  lock = locks.Lock(
+      paths.path / '.server.lock',
+      f'--workdir {paths.path} is that of a replay server in',
+      'stop that one first, or use another --workdir',
+  )
+  with lock, interruption.Interruption() as interrupted:
     port = ports.free_port(port)
     # Before Reverb's own lines: it is the first that is to be known.
     setup.note(

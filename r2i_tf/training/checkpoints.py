@@ -1,9 +1,10 @@
 """Checkpoints that a kill, a full disk or a bad sector cannot take away.
 
-Each checkpoint is a directory named by its environment step, written beside
-its final place and renamed once it is whole:
+Each checkpoint is a directory named by the counts of its run, such as
+environment steps and train steps, written beside its final place and renamed
+once it is whole:
 
-  checkpoints/000000012000/
+  checkpoints/000000012000-000000003000/
     variables.index, variables.data-...   TensorFlow's, with checksums
     replay-...npz, replay.json            see `replay.files`
     manifest.json                         the counters, the sizes of the files
@@ -81,17 +82,18 @@ class CheckpointStore:
     self._report = report
     self._parts = parts
 
-  def save(self, step: int, state: Mapping[str, Any]) -> None:
+  def save(self, counts: Sequence[int], state: Mapping[str, Any]) -> None:
     """Writes a checkpoint; only then removes those older than the last two.
 
     Args:
-      step: Environment steps; a step that is saved already is left alone.
+      counts: How far the run is, none of which ever falls; counts that are
+        saved already are left alone.
       state: Counters, as JSON can hold them.
 
     Raises:
       errors.RunError: It could not be written. The earlier ones are intact.
     """
-    target = self._directory / f'{step:012d}'
+    target = self._directory / '-'.join(f'{count:012d}' for count in counts)
     if target.exists():
       return
     unfinished = self._directory / _UNFINISHED
@@ -111,7 +113,7 @@ class CheckpointStore:
     except (tf.errors.OpError, OSError) as error:
       shutil.rmtree(unfinished, ignore_errors=True)
       raise errors.RunError(
-          f'the checkpoint at step {step} could not be written to'
+          f'the checkpoint at step {counts[0]} could not be written to'
           f' {self._directory}: {_first_line(error)}; the earlier ones are'
           ' intact.'
       ) from error
@@ -187,7 +189,20 @@ def checkpoints_in(directory: pathlib.Path) -> list[pathlib.Path]:
   """Returns the checkpoints in `directory`, oldest first."""
   if not directory.is_dir():
     return []
-  return sorted(path for path in directory.iterdir() if path.name.isdigit())
+  return sorted(
+      path
+      for path in directory.iterdir()
+      if path.name.replace('-', '').isdigit()
+  )
+
+
+def step_of(checkpoint: pathlib.Path) -> int:
+  """Returns the first count of a checkpoint.
+
+  Args:
+    checkpoint: Its directory.
+  """
+  return int(checkpoint.name.partition('-')[0])
 
 
 def _first_line(error: Exception) -> str:

@@ -77,7 +77,7 @@ class Monitor:
       self._rates_start = self._logged, self._recorded_counts
     record = {
         records.STEP: environment_steps,
-        'train_steps': train_steps,
+        records.TRAIN_STEP: train_steps,
         'episodes': self._counts.episodes,
         'environment_restarts': self._counts.restarts,
         'minutes': self.seconds() / 60,

@@ -65,9 +65,9 @@ def train(
     but the first have a directory of their own there, `hosts/<number>`.
 
   Raises:
-    errors.RunError: `workdir` cannot be used, the replay is too large or its
-      disk is full, hosts or replicas do not divide what they share, or a host
-      is gone.
+    errors.RunError: `workdir` cannot be used, or another run is in it, the
+      replay is too large or its disk is full, hosts or replicas do not divide
+      what they share, or a host is gone.
     environments.UnknownTaskError: There is no such task.
     specs.UnsupportedSpecError: The agent cannot act in it.
     environments.FaultyEnvironmentError: An environment raised, or broke its
@@ -78,9 +78,9 @@ def train(
   strategy = strategy or tf.distribute.get_strategy()
   hosts = hosts_lib.Hosts(strategy)
   paths = workdir_lib.Workdir(workdir).of_host(hosts.index)
-  paths.check(config)
   # Closes, at the end or where the set-up fails, all that has been opened.
   with contextlib.ExitStack() as stack:
+    stack.enter_context(paths.held(config))
     interrupted = stack.enter_context(interruption.Interruption())
     run = _Run(config, paths, parts, interrupted, stack, strategy, hosts)
     with hosts.watched(), run.replay.raising():
@@ -122,7 +122,7 @@ class _Run:
     size = _replay_size(config, parts, replay_class, count, capacity)
     progress.note(room.check(size, paths.replay))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
-    step = int(newest[-1].name) if newest else 0
+    step = checkpoints.step_of(newest[-1]) if newest else 0
     seed = _seed(config.seed, step, hosts.index)
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
@@ -199,6 +199,7 @@ class _Run:
                 paths.metrics,
                 paths.tensorboard,
                 self._recorder.environment_steps,
+                self._learner.train_steps,
             )
         )
     )
@@ -222,6 +223,7 @@ class _Run:
     )
     self._saved = time.monotonic()
     self._compiled = False
+    self._stretch = schedule.Stretch()
 
   def loop(self) -> schedule.StopReason:
     """Collects and trains, saves at the end, and returns why it stopped."""
@@ -230,19 +232,15 @@ class _Run:
       self._agree(
           self._monitor.seconds(), unsaved >= self._config.checkpoint_seconds
       )
-      trained = False
-      while self._train_is_due() and not self._is_interrupted():
-        self._train_step()
-        trained = True
-      if trained:
-        self._update_copy()
+      self._train()
       self._monitor.show()
       if self._agreement.save_is_due:
         self._save_or_go_on()
       stopped = self._stop_reason()
       if stopped is not None:
         break
-      self._collector.collect()
+      if not self._train_is_due():
+        self._collector.collect()
     self._save()
     return stopped
 
@@ -308,8 +306,12 @@ class _Run:
   def _stop_reason(self) -> Optional[schedule.StopReason]:
     if self._is_interrupted():
       return schedule.StopReason.INTERRUPTED
-    minutes = self._agreement.seconds / 60
-    return schedule.stop_reason(self._agreement, minutes, self._config)
+    return schedule.stop_reason(
+        self._agreement,
+        self._agreement.seconds / 60,
+        self._config,
+        self._train_is_due(),
+    )
 
   def _train_is_due(self) -> bool:
     """Returns whether the train ratio asks for another call of the learner."""
@@ -317,6 +319,20 @@ class _Run:
     due = schedule.train_steps_after(steps, self._config)
     after = self._learner.train_steps + self._learner.steps_per_call
     return self._agreement.is_ready and after <= due
+
+  def _train(self) -> None:
+    """Trains until the train ratio is met, or for a stretch."""
+    self._stretch.begin(self._agreement.seconds)
+    trained = False
+    while (
+        self._train_is_due()
+        and not self._is_interrupted()
+        and self._stretch.take()
+    ):
+      self._train_step()
+      trained = True
+    if trained:
+      self._update_copy()
 
   def _update_copy(self) -> None:
     if self._host_copy is not None:
@@ -335,7 +351,7 @@ class _Run:
     """Writes a record and then a checkpoint, which so holds nothing newer."""
     self._monitor.log()
     self._store.save(
-        self._agreement.environment_steps,
+        [self._agreement.environment_steps, self._learner.train_steps],
         {
             **self._learner.state(),
             **self._recorder.state(),

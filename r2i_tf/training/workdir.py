@@ -7,19 +7,22 @@ metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
+.lock                the process that the run is in, while it is
 """
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 from importlib import metadata
 import json
 import os
 import pathlib
 import platform
-from typing import Any
+from typing import Any, Optional
 
 from r2i_tf import errors
 from r2i_tf import files
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf import schema
 
@@ -54,15 +57,18 @@ _NAMED = 4  # As many fields as a sentence can hold.
 
 
 class Workdir:
-  """The paths of a run, and the check that it may be written there."""
+  """The paths of a run, and whether it may be written there."""
 
   def __init__(self, path: str):
     """Touches no file.
 
     Args:
       path: The directory; it need not exist yet.
+
+    Raises:
+      errors.RunError: It is none.
     """
-    self.path = pathlib.Path(path).expanduser()
+    self.path = _expanded(path)
     self.config = self.path / 'config.json'
     self.checkpoints = self.path / 'checkpoints'
     self.replay = self.path / 'replay'
@@ -70,6 +76,13 @@ class Workdir:
     self.tensorboard = self.path / 'tensorboard'
     self.policies = self.path / 'policies'
     self.plots = self.path / 'plots'
+    self._lock = locks.Lock(
+        self.path / '.lock',
+        f'--workdir {self.path} is that of a run in',
+        'stop that one first, or use another --workdir',
+    )
+    # Which file `create` has written.
+    self._config_file: Optional[tuple[int, int]] = None
 
   def of_host(self, index: int) -> 'Workdir':
     """Returns the paths of one of several hosts; the first has these.
@@ -79,6 +92,49 @@ class Workdir:
     """
     return Workdir(str(self.path / 'hosts' / str(index))) if index else self
 
+  @contextlib.contextmanager
+  def held(self, config: run_config.RunConfig) -> Iterator[None]:
+    """Returns a context in which no other run is in the directory.
+
+    Where nothing is written to it, the directory is left as it was.
+
+    Args:
+      config: The configuration that the run is to be started with.
+
+    Raises:
+      errors.RunError: There is another run in it, or as for `check`.
+    """
+    self.check_writable()
+    with self._lock:
+      self.check(config)
+      yield
+
+  def keep(self, config: run_config.RunConfig) -> bool:
+    """Makes the directory anew, if it was deleted while the run goes on.
+
+    Args:
+      config: The run's.
+
+    Returns:
+      Whether it was.
+
+    Raises:
+      locks.LockedError: Another run has taken its place.
+      errors.RunError: It cannot be made.
+    """
+    if not self._lock.is_lost():
+      return False
+    self._lock.renew()
+    if not self.config.exists():
+      self.create(config)
+      return True
+    if _identity(self.config) != self._config_file:
+      raise locks.LockedError(
+          f'--workdir {self.path} was deleted while the run went on, and holds'
+          ' another run now; this one ends, and writes nothing there.'
+      )
+    return False
+
   def check(self, config: run_config.RunConfig) -> None:
     """Refuses a directory that the run cannot use, before anything is built.
 
@@ -87,7 +143,8 @@ class Workdir:
 
     Raises:
       errors.RunError: The directory cannot be written, or holds a run of
-        another configuration or of another version of this package.
+        another configuration, or of a version of this package that has fields
+        that this one lacks.
     """
     self.check_writable()
     if self.config.exists():
@@ -105,8 +162,13 @@ class Workdir:
       errors.RunError: It is such a one.
     """
     existing = self.path.absolute()
-    while not existing.exists() and existing != existing.parent:
-      existing = existing.parent
+    try:
+      while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    except OSError as error:
+      raise errors.RunError(
+          f'--workdir {self.path} cannot be made: {error.strerror}.'
+      ) from error
     if not existing.is_dir():
       raise errors.RunError(
           f'--workdir {self.path} cannot be made: {existing} is a file.'
@@ -130,6 +192,7 @@ class Workdir:
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       files.write_json(self.config, record)
+      self._config_file = _identity(self.config)
     except OSError as error:
       raise errors.RunError(
           f'--workdir {self.path} cannot be written: {error.strerror}.'
@@ -138,24 +201,27 @@ class Workdir:
   def _check_same(self, config: run_config.RunConfig) -> None:
     try:
       record = json.loads(self.config.read_text(encoding='utf-8'))
-      old = record['config']
+      old = dict(record['config'])
       version = record.get('versions', {}).get(_THIS_PACKAGE)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
       raise errors.RunError(
-          f'{self.config} cannot be read ({error}); use another --workdir.'
+          f'{self.config} is no record of a run'
+          f' ({type(error).__name__}: {error}); use another --workdir.'
       ) from error
-    new = schema.to_mapping(config)
-    unmatched = list(filter(_matters, _unmatched(old, new)))
-    if unmatched:
+    defaults = schema.to_mapping(run_config.RunConfig())
+    unknown = list(filter(_matters, _unknown(old, defaults)))
+    if unknown:
       raise errors.RunError(
           f'--workdir {self.path} holds a run of another version of r2i_tf'
-          f'{f" ({version})" if version else ""}: only one of the two versions'
-          f' has the configuration fields {_few(unmatched)}; go on with that'
+          f'{f" ({version})" if version else ""}, with the configuration fields'
+          f' {_few(unknown)}, which this version does not have: go on with that'
           ' version or use another --workdir.'
       )
     changed = [
         f'{name} is {before!r} there and {now!r} here'
-        for name, before, now in schema.differences(old, new)
+        for name, before, now in schema.differences(
+            _completed(old, defaults), schema.to_mapping(config)
+        )
         if _matters(name)
     ]
     if changed:
@@ -165,21 +231,58 @@ class Workdir:
       )
 
 
+def _expanded(path: str) -> pathlib.Path:
+  """Returns a path, with the home directory for '~'."""
+  if not path:
+    raise errors.RunError('--workdir is empty; name a directory for the run.')
+  try:
+    return pathlib.Path(path).expanduser()
+  except RuntimeError as error:
+    raise errors.RunError(
+        f'--workdir is {path}, but there is no such home directory; name'
+        ' another one.'
+    ) from error
+
+
 def _matters(name: str) -> bool:
   """Returns whether a dotted field may not change in a run that goes on."""
   return name.partition('.')[0] not in CHANGEABLE
 
 
-def _unmatched(
-    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
+def _unknown(
+    old: Mapping[str, Any], known: Mapping[str, Any], path: str = ''
 ) -> Iterator[str]:
-  """Yields the dotted names of the fields that only one of two mappings has."""
-  for key in sorted(old.keys() | new.keys()):
+  """Yields the dotted names of the fields of a mapping that another lacks."""
+  for key, value in sorted(old.items()):
     name = f'{path}.{key}' if path else key
-    if key not in old or key not in new:
+    if key not in known:
       yield name
-    elif isinstance(old[key], dict) and isinstance(new[key], dict):
-      yield from _unmatched(old[key], new[key], name)
+    elif isinstance(value, dict) and isinstance(known[key], dict):
+      yield from _unknown(value, known[key], name)
+
+
+def _completed(
+    old: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+  """Returns a configuration with the fields that came after it.
+
+  Each has its default: that is what runs did before there was the field.
+
+  Args:
+    old: The configuration.
+    defaults: Every field with its default.
+  """
+  completed = {**defaults, **old}
+  for key, value in defaults.items():
+    if isinstance(value, dict) and isinstance(completed[key], dict):
+      completed[key] = _completed(completed[key], value)
+  return completed
+
+
+def _identity(path: pathlib.Path) -> tuple[int, int]:
+  """Returns what tells a file from one that takes its place."""
+  found = path.stat()
+  return found.st_ino, found.st_mtime_ns
 
 
 def _few(clauses: list[str]) -> str:

@@ -138,7 +138,8 @@ def run(domain: str, workdir: pathlib.Path) -> Result:
   assert last['train/refused'] == 0, last
   assert last['environment_restarts'] == 0, last
   newest = checkpoints.checkpoints_in(workdir / 'checkpoints')[-1]
-  assert int(newest.name) == last['environment_steps'] == 40, newest
+  step = checkpoints.step_of(newest)
+  assert step == last['environment_steps'] == 40, newest
   greedy = workdir / 'policies' / 'greedy'
   acted = subprocess.run(
       [sys.executable, '-c', _ACT, greedy], capture_output=True, text=True

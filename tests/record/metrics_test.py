@@ -11,7 +11,10 @@ from r2i_tf.record import records
 
 def _write(directory, first_step, *steps, **fields):
   writer = metrics.MetricsWriter(
-      directory / 'metrics.jsonl', directory / 'tensorboard', first_step
+      directory / 'metrics.jsonl',
+      directory / 'tensorboard',
+      first_step,
+      first_train_step=7,
   )
   for step in steps:
     record = {'environment_steps': step, 'minutes': step / 10, **fields}
@@ -43,6 +46,15 @@ def test_records_beyond_the_checkpoint_are_dropped(tmp_path):
   path = _write(tmp_path, 0, 10, 20, 30)
   _write(tmp_path, 20, 25)
   assert _steps(path) == [10, 20, 25]
+
+
+def test_records_of_later_train_steps_are_dropped(tmp_path):
+  """Of one environment step there may be many records, while a run trains."""
+  path = _write(tmp_path, 0, 10, 20, train_steps=7)
+  _write(tmp_path, 20, 20, train_steps=8)
+  assert _steps(path) == [10, 20, 20]
+  _write(tmp_path, 20)
+  assert _steps(path) == [10, 20]
 
 
 def test_a_number_that_is_not_finite_leaves_the_file_valid_json(tmp_path):

@@ -32,7 +32,7 @@ def _write(directory):
     count = 1 + added % 9
     add(range(added, added + count))
     added += count
-    store.save(added, {'added': added})
+    store.save([added], {'added': added})
     print(f'{added:012d}', flush=True)
 
 

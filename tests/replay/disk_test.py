@@ -44,7 +44,7 @@ class _Run:
     self.added += count
 
   def save(self):
-    self.store.save(self.added, {'added': self.added})
+    self.store.save([self.added], {'added': self.added})
 
   def restore(self):
     state = self.store.restore()

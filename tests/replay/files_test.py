@@ -41,7 +41,7 @@ class _Run:
     return fakes.content(self.replay, min(self.added, _LENGTH))
 
   def saved(self, step):
-    self.store.save(step, {'added': self.added})
+    self.store.save([step], {'added': self.added})
     return self.directory / f'{step:012d}'
 
   def restore(self):

@@ -20,7 +20,7 @@ def _save(directory, *steps):
   store, variable, _ = _store(directory)
   for step in steps:
     variable.assign([float(step)] * 100)
-    store.save(step, {'step': step})
+    store.save([step], {'step': step})
 
 
 def _data_file(directory, step):
@@ -61,7 +61,7 @@ def test_the_run_that_fell_back_keeps_a_good_checkpoint_at_any_time(tmp_path):
   _damage_length(_data_file(tmp_path, 5))
   store, _, _ = _store(tmp_path)
   store.restore()
-  store.save(3, {'step': 3})
+  store.save([3], {'step': 3})
   names = [path.name for path in checkpoints.checkpoints_in(tmp_path)]
   assert names == ['000000000001', '000000000003']
   assert _store(tmp_path)[0].restore() == {'step': 3}
@@ -99,5 +99,5 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier(
 
   monkeypatch.setattr(checkpoints.files, 'write_json', full)
   with pytest.raises(errors.RunError, match='No space left'):
-    store.save(2, {'step': 2})
+    store.save([2], {'step': 2})
   assert _store(tmp_path)[0].restore() == {'step': 1}

@@ -61,7 +61,7 @@ def test_a_fault_ends_a_run_that_can_go_on(tmp_path, fault):
   assert len(message.splitlines()) == 1
   newest = checkpoints.checkpoints_in(tmp_path / 'checkpoints')[-1]
   # The 180th step is whole where it is the reset behind it that fails.
-  assert 0 < int(newest.name) < (181 if fault == 'reset' else 180)
+  assert 0 < checkpoints.step_of(newest) < (181 if fault == 'reset' else 180)
   summary = run.train(config, str(tmp_path), _parts())
   assert summary.environment_steps == config.steps
   steps = [

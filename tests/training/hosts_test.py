@@ -42,7 +42,7 @@ def test_two_hosts_then_one(tmp_path):
   assert chief['policy'] and not other['policy']
   for folder, has_agent in ((tmp_path, True), (tmp_path / 'hosts/1', False)):
     [newest] = checkpoints.checkpoints_in(folder / 'checkpoints')
-    assert newest.name == '000000000120'
+    assert checkpoints.step_of(newest) == 120
     names = [name for name, _ in tf.train.list_variables(f'{newest}/variables')]
     assert any('agent' in name for name in names) == has_agent
     assert list(newest.glob('replay-*.npz'))

@@ -266,3 +266,32 @@ def test_a_replay_server_is_for_a_learner_of_its_own(tmp_path):
   with pytest.raises(errors.RunError, match='roles.learner.train'):
     run.train(config, str(tmp_path / 'run'), fakes.parts())
   assert not (tmp_path / 'run').exists()
+
+
+def test_a_run_that_only_trains_is_seen_saved_and_ended(tmp_path, capsys):
+  """However many train steps belong to one environment step.
+
+  What it has learned is in its checkpoint, though it has taken no step more.
+  """
+  agents = []
+  config = fakes.config(
+      train_ratio=1e9,
+      log_seconds=0.2,
+      checkpoint_seconds=0.5,
+      max_minutes=3 / 60,
+  )
+  summary = run.train(config, str(tmp_path), fakes.parts(agents))
+  assert summary.stopped == schedule.StopReason.MINUTES
+  assert summary.environment_steps == config.prefill + 1
+  assert summary.minutes < 0.5
+  assert capsys.readouterr().err.count(' train/s') >= 3
+  kept = checkpoints.checkpoints_in(tmp_path / 'checkpoints')
+  assert [checkpoints.step_of(path) for path in kept] == [21, 21]
+  first = [r['train_steps'] for r in records.read(_metrics(tmp_path))]
+  assert len(first) >= 3
+
+  longer = dataclasses.replace(config, max_minutes=summary.minutes + 1 / 60)
+  after = run.train(longer, str(tmp_path), fakes.parts(agents))
+  assert agents[1].weight.numpy() == after.train_steps > summary.train_steps
+  found = [r['train_steps'] for r in records.read(_metrics(tmp_path))]
+  assert found[: len(first)] == first and found == sorted(set(found))

@@ -4,11 +4,14 @@ import dataclasses
 from importlib import metadata
 import json
 import os
+import shutil
+import socket
 
 import pytest
 
 from r2i_tf import environments
 from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.training import workdir
 from tests.training import fakes
@@ -62,8 +65,8 @@ def _rewrite(directory, change):
   directory.config.write_text(json.dumps(record))
 
 
-def test_a_run_of_an_earlier_layout_is_refused_as_such(tmp_path):
-  """One sentence: the fields that came or went, the version, what to do."""
+def test_fields_that_this_version_lacks_are_refused(tmp_path):
+  """Nobody knows what they meant: the sentence has them and the version."""
   config = fakes.config()
   directory = _created(tmp_path / 'run', config)
 
@@ -78,17 +81,13 @@ def test_a_run_of_an_earlier_layout_is_refused_as_such(tmp_path):
     directory.check(config)
   message = str(caught.value)
   assert 'holds a run of another version of r2i_tf (0.0.7)' in message
-  for field in (
-      'agent.size',
-      'agent.ssm_learning_rate',
-      'agent.world_model.sequence_model.s3m',
-  ):
-    assert field in message
+  assert 'fields agent.size, agent.ssm_learning_rate, which' in message
+  assert 's3m' not in message
   assert message.endswith('go on with that version or use another --workdir.')
   assert len(message.splitlines()) == 1
   # Not every run has its version on record.
   _rewrite(directory, lambda _, versions: versions.clear())
-  with pytest.raises(errors.RunError, match='another version of r2i_tf: '):
+  with pytest.raises(errors.RunError, match='version of r2i_tf, with the'):
     directory.check(config)
 
 
@@ -103,6 +102,92 @@ def test_a_field_of_the_display_that_came_or_went_is_no_hindrance(tmp_path):
 
   _rewrite(directory, age)
   directory.check(config)
+
+
+def test_a_field_that_came_later_has_its_default_in_an_older_run(tmp_path):
+  """It goes on with that, and not with another value, and is told which."""
+  config = fakes.config()
+  directory = _created(tmp_path / 'run', config)
+
+  def age(old, _):
+    del old['replay']['episode_starts']
+    del old['environment']
+    del old['train_steps_per_call']
+
+  _rewrite(directory, age)
+  directory.check(config)
+  options = environments.SuiteOptions(
+      dmc=environments.DmcOptions(action_repeat=4)
+  )
+  replay = dataclasses.replace(config.replay, episode_starts=0.5)
+  other = dataclasses.replace(config, environment=options, replay=replay)
+  with pytest.raises(errors.RunError) as caught:
+    directory.check(other)
+  assert str(caught.value).endswith(
+      'environment.dmc.action_repeat is 2 there and 4 here,'
+      ' replay.episode_starts is 0.0 there and 0.5 here; use the old values or'
+      ' another --workdir.'
+  )
+
+
+@pytest.mark.parametrize(
+    'text', ['', '{"config":', '[]', '{"config": 3}', '{"config": {}', '{}']
+)
+def test_a_damaged_config_is_one_sentence(tmp_path, text):
+  """Whatever the file holds instead."""
+  (tmp_path / 'config.json').write_text(text)
+  with pytest.raises(errors.RunError, match='is no record of a run') as caught:
+    workdir.Workdir(str(tmp_path)).check(fakes.config())
+  assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('path', ['', '~nobody_has_this_name/run', 'x' * 300])
+def test_a_path_that_is_none_is_one_sentence(path):
+  """Before anything is built."""
+  with pytest.raises(errors.RunError, match='--workdir'):
+    workdir.Workdir(path).check(fakes.config())
+
+
+def test_a_run_has_its_directory_for_itself(tmp_path):
+  """The second is told who the first is; without a run there is no trace."""
+  config, path = fakes.config(), tmp_path / 'a' / 'run'
+  with workdir.Workdir(str(path)).held(config):
+    with pytest.raises(errors.RunError) as caught:
+      with workdir.Workdir(str(path)).held(config):
+        pass
+    assert str(caught.value) == (
+        f'--workdir {path} is that of a run in process {os.getpid()} on'
+        f' {socket.gethostname()}: stop that one first, or use another'
+        ' --workdir.'
+    )
+    # Another host of the same run has a directory of its own.
+    with workdir.Workdir(str(path)).of_host(1).held(config):
+      pass
+  assert not (tmp_path / 'a').exists()
+
+
+def test_a_directory_that_was_deleted_is_made_again(tmp_path):
+  """With the configuration and the lock; and not where another run is."""
+  config = fakes.config()
+  one = workdir.Workdir(str(tmp_path / 'run'))
+  with one.held(config):
+    one.create(config)
+    assert not one.keep(config)
+    one.config.with_name('.lock').unlink()
+    assert not one.keep(config)
+    shutil.rmtree(one.path)
+    assert one.keep(config)
+    assert not one.keep(config)
+    one.check(config)
+
+    shutil.rmtree(one.path)
+    other = workdir.Workdir(str(one.path))
+    with other.held(config):
+      with pytest.raises(locks.LockedError, match='is that of a run in'):
+        one.keep(config)
+      other.create(config)
+    with pytest.raises(locks.LockedError, match='holds another run now'):
+      one.keep(config)
 
 
 def test_the_version_is_on_record(tmp_path, monkeypatch):
