@@ -261,7 +261,7 @@ def test_losses_match_reference(free_nats):
   target = np.sign(experience.observation) * np.log1p(
       np.abs(experience.observation)
   )
-  reconstruction = ((decoded._location - target) ** 2).numpy().sum(-1)
+  reconstruction = ((decoded.location - target) ** 2).numpy().sum(-1)
   reward = model.reward(features).log_prob(experience.reward)
   chance = model.continuation(features).probs_parameter().numpy()
   chance = np.where(experience.terminal, 1 - chance, chance)
