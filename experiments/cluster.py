@@ -4,11 +4,12 @@ Trains the quickstart's configuration on BSuite's memory_len in a local cluster:
 a replay server, two collectors, a learner and an evaluator. It ends when 95% of
 the last 200 episodes are right, or when its time is up:
 
-  python -m experiments.cluster --setting=9 --minutes=15
+  python -m experiments.cluster --setting=9 --seeds=0,1,2 --minutes=15
 
-The curve goes into docs/cluster.json, its line into docs/distributed.md.
+The curves go into docs/cluster.json, their table into docs/distributed.md.
 """
 
+from collections.abc import Sequence
 import pathlib
 import subprocess
 import sys
@@ -22,52 +23,63 @@ from r2i_tf.programs import command_line
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _SETTING = flags.DEFINE_integer('setting', 9, 'Of memory_len, from 0.')
 _MINUTES = flags.DEFINE_float('minutes', 15.0, 'Wall time at most.')
-_COLLECTORS = flags.DEFINE_integer('collectors', 2, 'How many collectors.')
+_SEEDS = flags.DEFINE_list('seeds', ['0'], 'Seeds of the runs.')
 _RUNS = flags.DEFINE_string('runs', 'runs/cluster', 'Where the run lies.')
+_COLLECTORS = 2
 _SOLVED = 0.9  # A mean return of 0.9 is 95% correct.
 
 
 def main(_) -> None:
-  """Trains, or goes on, and reports."""
-  run = pathlib.Path(_RUNS.value).resolve() / str(_SETTING.value)
+  """Trains, or goes on, and reports all runs that are there."""
+  runs = pathlib.Path(_RUNS.value).resolve()
+  for seed in _SEEDS.value:
+    _train(runs / f'{_SETTING.value}-{seed}', seed)
+  rows = []
+  for path in sorted(runs.glob('*-*/learner/metrics.jsonl')):
+    setting, seed = map(int, path.parent.parent.name.split('-'))
+    curve = curves.read(path, _SOLVED)
+    if curve is not None:
+      rows.append({'setting': setting, 'seed': seed, **curve})
+  if not rows:
+    raise SystemExit('no run has finished the episodes that a curve needs.')
+  curves.write(rows, _ROOT / 'docs' / 'cluster.json')
+  tables.insert(_ROOT / 'docs' / 'distributed.md', 'cluster', _table(rows))
+  print(_table(rows))
+
+
+def _train(run: pathlib.Path, seed: str) -> None:
   subprocess.run(
       [
           sys.executable,
           str(_ROOT / 'launch' / 'local_cluster.py'),
           '--config=quickstart',
           f'--task=bsuite/memory_len/{_SETTING.value}',
+          f'--config.seed={seed}',
           '--config.steps=10_000_000',
           f'--config.max_minutes={_MINUTES.value}',
           f'--config.stop_at_return={_SOLVED}',
           '--config.checkpoint_seconds=60',
           '--config.roles.export_seconds=120',
           '--config.roles.weights_seconds=2',
-          f'--collectors={_COLLECTORS.value}',
+          f'--collectors={_COLLECTORS}',
           f'--workdir={run}',
       ],
       check=True,
       cwd=_ROOT,
   )
-  curve = curves.read(run / 'learner' / 'metrics.jsonl', _SOLVED)
-  if curve is None:
-    raise SystemExit('the run has finished fewer episodes than a curve needs.')
-  row = {
-      'setting': _SETTING.value,
-      'collectors': _COLLECTORS.value,
-      **curve,
-  }
-  curves.write([row], _ROOT / 'docs' / 'cluster.json')
-  tables.insert(_ROOT / 'docs' / 'distributed.md', 'cluster', _table(row))
-  print(_table(row))
 
 
-def _table(row: curves.Row) -> str:
-  return (
-      '| setting | collectors | 95% correct after | steps | at end |\n'
-      '|---|---|---|---|---|\n'
-      f'| {row["setting"]} | {row["collectors"]} |{curves.reached(row)}'
-      f' {50 * (row["last"] + 1):.1f}% |\n'
+def _table(rows: Sequence[curves.Row]) -> str:
+  lines = [
+      '| setting | collectors | seed | 95% correct after | steps | at end |',
+      '|---|---|---|---|---|---|',
+  ]
+  lines.extend(
+      f'| {row["setting"]} | {_COLLECTORS} | {row["seed"]}'
+      f' |{curves.reached(row)} {50 * (row["last"] + 1):.1f}% |'
+      for row in rows
   )
+  return '\n'.join(lines) + '\n'
 
 
 if __name__ == '__main__':

@@ -1,13 +1,11 @@
 """The steps and episodes of all collectors, as the learner counts them."""
 
-import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any, Optional
 
-import numpy as np
-
 from r2i_tf.record import records
+from r2i_tf.record import returns as returns_lib
 from r2i_tf.replay.reverb import reports
 
 
@@ -26,10 +24,7 @@ class RemoteCounts:
     self.restarts = 0
     # By collector: the number of its last report, and its counts then.
     self._last: dict[str, list[int]] = {}
-    self._recent: collections.deque[float] = collections.deque(
-        maxlen=records.WINDOW
-    )
-    self._pending: list[records.Episode] = []
+    self._returns = returns_lib.Returns()
 
   def add(self, taken: Iterable[reports.Report]) -> None:
     """Counts reports; those that were counted before are left out.
@@ -51,8 +46,7 @@ class RemoteCounts:
           report.restarts,
       ]
       for value in report.returns:
-        self._recent.append(value)
-        self._pending.append(records.Episode(self.environment_steps, value))
+        self._returns.add(self.environment_steps, value)
 
   def mean_return(self, episodes: int) -> Optional[float]:
     """Returns the mean of the last `episodes` returns, None before the first.
@@ -60,13 +54,11 @@ class RemoteCounts:
     Args:
       episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
-    returns = list(self._recent)[-episodes:]
-    return float(np.mean(returns)) if returns else None
+    return self._returns.mean(episodes)
 
   def take_finished(self) -> list[records.Episode]:
     """Returns the episodes that came since the last call, oldest first."""
-    finished, self._pending = self._pending, []
-    return finished
+    return self._returns.take()
 
   def state(self) -> Mapping[str, Any]:
     """Returns the counts for `restore`, as plain values."""
@@ -74,7 +66,7 @@ class RemoteCounts:
         'environment_steps': self.environment_steps,
         'episodes': self.episodes,
         'restarts': self.restarts,
-        'recent_returns': list(self._recent),
+        'recent_returns': self._returns.recent,
         'collectors': self._last,
     }
 
@@ -83,10 +75,7 @@ class RemoteCounts:
     self.environment_steps = state['environment_steps']
     self.episodes = state['episodes']
     self.restarts = state['restarts']
-    self._recent = collections.deque(
-        state['recent_returns'], maxlen=records.WINDOW
-    )
+    self._returns = returns_lib.Returns(state['recent_returns'])
     self._last = {
         name: list(last) for name, last in state['collectors'].items()
     }
-    self._pending = []

@@ -5,7 +5,6 @@ plain Python in a call that is Python already, so that counting costs neither
 a graph operation nor a read from the device.
 """
 
-import collections
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any, Optional, Protocol
@@ -16,6 +15,7 @@ from tf_agents.environments import wrappers
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf.record import records
+from r2i_tf.record import returns as returns_lib
 
 
 class Counts(Protocol):
@@ -65,10 +65,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.fault: Optional[Exception] = None
     self._earlier_restarts = 0
     self._running = np.zeros([environment.batch_size], np.float64)
-    self._recent: collections.deque[float] = collections.deque(
-        maxlen=records.WINDOW
-    )
-    self._pending: list[records.Episode] = []
+    self._returns = returns_lib.Returns()
 
   def _reset(self) -> ts.TimeStep:
     self._running[:] = 0.0
@@ -82,9 +79,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.environment_steps += int(np.count_nonzero(~first))
     for index in np.flatnonzero(kinds == ts.StepType.LAST):
       self.episodes += 1
-      total = float(self._running[index])
-      self._recent.append(total)
-      self._pending.append(records.Episode(self.environment_steps, total))
+      self._returns.add(self.environment_steps, float(self._running[index]))
     return time_step
 
   @property
@@ -98,8 +93,7 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     Args:
       episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
-    total, count = self.sum_of_returns(episodes)
-    return total / count if count else None
+    return self._returns.mean(episodes)
 
   def sum_of_returns(self, episodes: int) -> tuple[float, int]:
     """Returns the sum of the last `episodes` returns, and of how many it is.
@@ -107,20 +101,18 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     Args:
       episodes: At most `records.WINDOW`; while fewer have finished, those.
     """
-    returns = list(self._recent)[-episodes:]
-    return float(np.sum(returns)), len(returns)
+    return self._returns.sum(episodes)
 
   def take_finished(self) -> list[records.Episode]:
     """Returns the episodes that finished since the last call, oldest first."""
-    finished, self._pending = self._pending, []
-    return finished
+    return self._returns.take()
 
   def state(self) -> Mapping[str, Any]:
     """Returns the counts for `restore`, as plain values."""
     return {
         'environment_steps': self.environment_steps,
         'episodes': self.episodes,
-        'recent_returns': list(self._recent),
+        'recent_returns': self._returns.recent,
         'restarts': self.restarts,
     }
 
@@ -128,11 +120,8 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     """Continues the counts of `state`; the environments stay as they are."""
     self.environment_steps = state['environment_steps']
     self.episodes = state['episodes']
-    self._recent = collections.deque(
-        state['recent_returns'], maxlen=records.WINDOW
-    )
+    self._returns = returns_lib.Returns(state['recent_returns'])
     self._earlier_restarts = state['restarts']
-    self._pending = []
 
   def _called(
       self, function: Callable[..., ts.TimeStep], *arguments: Any

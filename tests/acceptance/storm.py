@@ -23,6 +23,7 @@ import time
 
 from benchmarks import tables
 from r2i_tf.record import records
+from r2i_tf.replay.reverb import connection
 from r2i_tf.roles import ports
 from tests.roles import runs
 
@@ -40,6 +41,7 @@ _LONGEST_QUIET = 10.0
 _LONGEST_OUTAGE = 45.0
 # Seconds from one to the next; see `runs.SETTINGS`.
 _CHECKPOINT, _RECORD = 2.0, 0.5
+_AT_HAND = 8  # Train steps, at most, for which a learner has batches.
 _SLACK = 2.0  # For writing it, on a machine with other work.
 
 
@@ -119,10 +121,19 @@ def _fault(run: runs.Run, kind: str, rng: random.Random) -> dict:
       first = min(second for step, second in history if step > goal)
       lost_seconds = last - first + _RECORD
     assert lost_seconds <= _CHECKPOINT + _SLACK, (lost_seconds, run.logs())
+  # A learner may have some batches left, and collectors steps to report.
+  left = started + bound - time.monotonic()
   run.until(
-      lambda: run.train_steps() > goal,
-      bound,
-      f'training again after {kind}',
+      lambda: connection.is_open(run.address), left, f'a server after {kind}'
+  )
+  goal += _AT_HAND
+  collected = run.record()['environment_steps'] + _AT_HAND
+  left = started + bound - time.monotonic()
+  run.until(
+      lambda: run.train_steps() > goal
+      and run.record()['environment_steps'] > collected,
+      left,
+      f'training and collecting again after {kind}',
   )
   return {
       'fault': kind,

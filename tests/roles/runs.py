@@ -42,9 +42,10 @@ SEQUENCE, STRIDE = 32, 8
 class Process:
   """A program, its log in a file."""
 
-  def __init__(self, name, directory, arguments):
+  def __init__(self, name, directory, arguments, **environment):
     self.log = directory / f'{name}.log'
     self.name, self._arguments = name, arguments
+    self._environment = environment
     self.process = None
 
   def start(self):
@@ -53,7 +54,12 @@ class Process:
       self.process = subprocess.Popen(
           [sys.executable, program, *self._arguments],
           cwd=ROOT,
-          env={**_ENVIRONMENT, **os.environ, 'PYTHONPATH': str(ROOT)},
+          env={
+              **_ENVIRONMENT,
+              **os.environ,
+              'PYTHONPATH': str(ROOT),
+              **self._environment,
+          },
           stdout=log,
           stderr=log,
           start_new_session=True,
