@@ -163,7 +163,8 @@ class WorldModelConfig:
     ignored_keys: The same for what the model does not see; None: nothing.
     dynamics_scale: Weight of KL[sg(q) || p].
     representation_scale: Weight of KL[q || sg(p)].
-    free_nats: The least that each of the two KL costs.
+    dynamics_free_nats: The least that KL[sg(q) || p] costs a step.
+    representation_free_nats: The least that KL[q || sg(p)] costs a step.
     bins: Number of bins of the two-hot reward and value heads.
   """
 
@@ -179,7 +180,8 @@ class WorldModelConfig:
   ignored_keys: Optional[str] = None
   dynamics_scale: float = 0.5
   representation_scale: float = 0.1
-  free_nats: float = 1.0
+  dynamics_free_nats: float = 1.0
+  representation_free_nats: float = 1.0
   bins: int = 255
 
   def __post_init__(self) -> None:

@@ -276,7 +276,8 @@ _CARDS: Changes = {
     'agent.world_model.sequence_model.s3m.max_step': 0.5,
     # No card can be predicted, and a suit is worth 1.39 nats: with one nat
     # free, latents forget a part of what they see.
-    'agent.world_model.free_nats': 2.0,
+    'agent.world_model.dynamics_free_nats': 2.0,
+    'agent.world_model.representation_free_nats': 2.0,
     # A right answer pays 1/48. Bins that lie closer than the published ones
     # tell it from a wrong one with more of their weight.
     'agent.world_model.bins': 511,

@@ -32,7 +32,7 @@ class FlatAdam(tf.Module):
 
     Args:
       group: Its variables, its step size and its weight decay.
-      epsilon: Added to the root of the second moment.
+      epsilon: Added to the root of the corrected second moment.
     """
     super().__init__(name=f'{group.name}_adam')
     self._variables = tuple(group.variables)
@@ -63,7 +63,9 @@ class FlatAdam(tf.Module):
     """Updates all variables, or none.
 
       m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
-      w = w - rate (corrected m / (sqrt(v) + epsilon) + decay w)
+      w = w - rate (m' / (sqrt(v') + epsilon) + decay w)
+
+    with m' = m / (1 - beta_1^t) and v' = v / (1 - beta_2^t) at step t.
 
     A refused gradient turns all three into "add zero": one selection and one
     factor, instead of a branch or a copy of every moment.
@@ -77,13 +79,15 @@ class FlatAdam(tf.Module):
     self._steps.assign_add(tf.cast(accept, tf.int64))
     # At least 1: before the first accepted step the moments are zero.
     steps = tf.cast(tf.maximum(self._steps, 1), gradient.dtype)
-    correction = tf.sqrt(1 - _BETA_2**steps) / (1 - _BETA_1**steps)
+    # v' is not made: its factor is taken out of the root.
+    spread = tf.sqrt(1 - _BETA_2**steps)
+    correction = spread / (1 - _BETA_1**steps)
     m = self._m + factor * (1 - _BETA_1) * (gradient - self._m)
     v = self._v + factor * (1 - _BETA_2) * (tf.square(gradient) - self._v)
     self._m.assign(m)
     self._v.assign(v)
     rate = factor * self._rate
-    update = rate * correction * m / (tf.sqrt(v) + self._epsilon)
+    update = rate * correction * m / (tf.sqrt(v) + spread * self._epsilon)
     parts = tf.split(update, self._sizes)
     for variable, part in zip(self._variables, parts):
       change = tf.reshape(part, variable.shape)

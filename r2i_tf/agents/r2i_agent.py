@@ -11,7 +11,9 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 from tf_agents.typing import types
 
 from r2i_tf import config as agent_config
+from r2i_tf import draws
 from r2i_tf.agents import acting
+from r2i_tf.agents import experience as experience_lib
 from r2i_tf.agents import r2i_policy
 from r2i_tf.agents import replicas
 from r2i_tf.agents import spec_checks
@@ -19,6 +21,7 @@ from r2i_tf.agents import train_step as train_step_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import forecast as forecast_lib
 
 
 class R2IAgent(tf_agent.TFAgent):
@@ -65,6 +68,7 @@ class R2IAgent(tf_agent.TFAgent):
     self._world_model = WorldModel(
         time_step_spec.observation, actions.size, config.world_model, dtype
     )
+    self._horizon = config.behavior.horizon
     self._policy_features = self._world_model.policy_features(
         config.behavior.policy_input
     )
@@ -120,6 +124,23 @@ class R2IAgent(tf_agent.TFAgent):
     )
     return acting.HostCopy(self.collect_policy, config).policy.deterministic()
 
+  def forecast(
+      self, experience: trajectory_lib.Trajectory, seed: int = 0
+  ) -> forecast_lib.Errors:
+    """Returns how well the world model foresees the ends of sequences.
+
+    The horizon is that of imagination, or what a sequence leaves for it. It
+    changes nothing.
+
+    Args:
+      experience: [B, T].
+      seed: Of the draws.
+
+    Returns:
+      The errors by steps ahead.
+    """
+    return self._forecast(experience, tf.constant(seed, tf.int32))
+
   def train_step_hlo(
       self, batch_size: int, sequence_length: int, replica_count: int = 1
   ) -> bytes:
@@ -162,6 +183,22 @@ class R2IAgent(tf_agent.TFAgent):
     # Left to find the device out, TensorFlow draws a random number.
     device = self._world_model.variables[0].device
     return generate(stage='hlo_serialized', device_name=device)
+
+  @tf.function(autograph=False)
+  def _forecast(
+      self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
+  ) -> forecast_lib.Errors:
+    # Not compiled by XLA: that takes seconds, and this runs seldom.
+    experience = experience_lib.from_trajectory(
+        trajectory, self._behavior.actions.encode
+    )
+    length = trajectory.step_type.shape[1]
+    return forecast_lib.errors(
+        self._world_model,
+        experience,
+        min(self._horizon, length - 1),
+        draws.Seed(tf.stack([seed, 0]), tf.constant(0)),
+    )
 
   # TF-Agents' hooks ----------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The groups of parameters of an agent, their gradients and their optimisers.
 
-A network's groups are clipped together; each group has an optimiser of its own,
-and its gradient is one vector.
+Each group is clipped by a norm of its own and has an optimiser of its own; its
+gradient is one vector.
 """
 
 from collections.abc import Mapping
@@ -50,8 +50,7 @@ class Updates(tf.Module):
         'actor': (config.actor_optimizer, behavior.actor_variables, ()),
         'critic': (config.critic_optimizer, behavior.critic_variables, ()),
     }
-    # Groups whose gradients are clipped together, by name, and the norm.
-    self._parts: dict[str, tuple[list[str], float]] = {}
+    self._clip_norms: dict[str, float] = {}
     self._variables_of: dict[str, tuple[tf.Variable, ...]] = {}
     self._optimizers: dict[str, optimizer_lib.FlatAdam] = {}
     for name, (settings, variables, apart) in networks_of.items():
@@ -59,13 +58,16 @@ class Updates(tf.Module):
           name, variables, settings.learning_rate, settings.weight_decay
       )
       groups = [group, *apart]
-      self._parts[name] = [g.name for g in groups], settings.clip_norm
       for group in groups:
+        self._clip_norms[group.name] = settings.clip_norm
         self._variables_of[group.name] = group.variables
         self._optimizers[group.name] = optimizer_lib.FlatAdam(
             group, settings.epsilon
         )
-    self.of_world_model = tuple(self._parts['world_model'][0])
+    self.of_world_model = (
+        'world_model',
+        *(group.name for group in world_model.parameter_groups),
+    )
 
   @property
   def optimizers(self) -> Mapping[str, optimizer_lib.FlatAdam]:
@@ -109,15 +111,14 @@ class Updates(tf.Module):
       gradients: Those of every group, the same on every replica.
 
     Returns:
-      Whether they were applied, bool scalar, and the norm for each network.
+      Whether they were applied, bool scalar, and the norm of each group.
     """
     clipped: Gradients = {}
     norms: dict[str, tf.Tensor] = {}
-    for name, (groups, clip_norm) in self._parts.items():
-      parts, norm = tf.clip_by_global_norm(
-          [gradients[group] for group in groups], clip_norm
+    for name, clip_norm in self._clip_norms.items():
+      [clipped[name]], norm = tf.clip_by_global_norm(
+          [gradients[name]], clip_norm
       )
-      clipped.update(zip(groups, parts))
       norms[f'{name}/gradient_norm'] = norm
     finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(norms.values()))))
     for name, optimizer in self._optimizers.items():

@@ -267,12 +267,14 @@ class ContinuousActions(ActionCodec):
     """Returns a sample of `distribution` as an encoded action [..., A].
 
     Clipped: the normal reaches beyond the bounds, and of actions there the
-    world model has seen none.
+    world model has seen none. The gradient of what is clipped is not zero, but
+    smaller the farther away it is: it is that of a / max(1, |a|), the
+    denominator held.
 
     Args:
       sample: float32 [..., A].
     """
-    return tf.clip_by_value(sample, -1.0, 1.0)
+    return sample / tf.stop_gradient(tf.maximum(1.0, tf.abs(sample)))
 
   def unflatten(self, action: tf.Tensor) -> tf.Tensor:
     """Returns the action: within the bounds it is a sample as it is."""

@@ -59,6 +59,19 @@ class SquaredError(tfd.Distribution):
         name=name,
     )
 
+  @property
+  def location(self) -> tf.Tensor:
+    """The prediction of f(y), [..., event]."""
+    return self._location
+
+  def transformed(self, value: tf.Tensor) -> tf.Tensor:
+    """Returns f(value), which the location predicts.
+
+    Args:
+      value: y, any shape.
+    """
+    return symlog(value) if self._in_symlog else value
+
   @classmethod
   def _parameter_properties(
       cls, dtype: tf.DType, num_classes: Optional[int] = None
@@ -99,7 +112,7 @@ class SquaredError(tfd.Distribution):
             f'value has shape {value.shape}; it must end in the shape of an'
             f' event, {self._event_shape()}.'
         )
-    target = symlog(value) if self._in_symlog else value
+    target = self.transformed(value)
     axes = list(range(-self._event_ndims, 0))
     return -tf.reduce_sum(
         tf.math.squared_difference(target, self._location), axes

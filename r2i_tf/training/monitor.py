@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 import time
-from typing import Any
+from typing import Any, Optional
 
 from r2i_tf import run_config
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.record import records
 from r2i_tf.training import episodes
+from r2i_tf.training import forecasts as forecasts_lib
 from r2i_tf.training import learner as learner_lib
 
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
@@ -25,6 +26,7 @@ class Monitor:
       writer: metrics.MetricsWriter,
       progress: progress_lib.Progress,
       earlier_seconds: float,
+      forecasts: Optional[forecasts_lib.Forecasts] = None,
   ):
     """Starts the clocks.
 
@@ -35,12 +37,15 @@ class Monitor:
       writer: Of the record.
       progress: The display.
       earlier_seconds: Wall time of the run before this start.
+      forecasts: Looks at the world model for each record; None for an agent
+        that has none.
     """
     self._config = config
     self._counts = counts
     self._learner = learner
     self._writer = writer
     self._progress = progress
+    self._forecasts = forecasts
     self._rates = (0.0, 0.0)
     self._recorded_counts = self._numbers()
     self._started = time.monotonic() - earlier_seconds
@@ -75,6 +80,9 @@ class Monitor:
     self._logged = time.monotonic()
     if self._logged - self._rates_start[0] >= _RATE_SECONDS:
       self._rates_start = self._logged, self._recorded_counts
+    losses = self._learner.take_losses()
+    if losses and self._forecasts is not None:
+      losses = {**losses, **self._forecasts.measure(losses)}
     record = {
         records.STEP: environment_steps,
         records.TRAIN_STEP: train_steps,
@@ -85,7 +93,7 @@ class Monitor:
         'mean_return_200': self._counts.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
-        **self._learner.take_losses(),
+        **losses,
     }
     self._writer.write(record, self._counts.take_finished())
     self._progress.line(self._status())

@@ -25,6 +25,7 @@ from r2i_tf import quiet
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.agents import acting
+from r2i_tf.agents import r2i_agent
 from r2i_tf.agents import r2i_policy
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
@@ -33,6 +34,7 @@ from r2i_tf.replay import sampling
 from r2i_tf.training import checkpoints
 from r2i_tf.training import collector as collector_lib
 from r2i_tf.training import ending
+from r2i_tf.training import forecasts as forecasts_lib
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
@@ -210,6 +212,7 @@ class _Run:
         writer,
         progress,
         seconds,
+        self._forecasts(seed, progress) if hosts.is_chief else None,
     )
     self._ending = ending.Ending(
         config,
@@ -253,6 +256,19 @@ class _Run:
         self._monitor.seconds(),
         self._recorder.episodes > 0,
     )
+
+  def _forecasts(
+      self, seed: int, progress: progress_lib.Progress
+  ) -> Optional[forecasts_lib.Forecasts]:
+    """Returns what looks at the world model, if the agent has one here."""
+    if self._learner.feeds or not isinstance(self._agent, r2i_agent.R2IAgent):
+      return None
+    batches = self.replay.sample(
+        min(forecasts_lib.SEQUENCES, self._config.replay.batch_size),
+        self._config.replay.sequence_length,
+        sampling.Sampling((seed + 1) % 2**31),
+    )
+    return forecasts_lib.Forecasts(self._agent, batches, progress.note)
 
   def _restore(self, progress: progress_lib.Progress) -> tuple[float, int]:
     """Goes back to the last checkpoint.

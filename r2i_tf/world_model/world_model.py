@@ -329,7 +329,7 @@ class WorldModel(tf.Module):
     """The world model's loss (arXiv 2403.04253, section 3).
 
     Reconstruction and heads by maximum likelihood, and the KL between posterior
-    and prior twice, each side held fixed once, free below `free_nats`.
+    and prior twice, each side held fixed once, each free below its free nats.
 
     Args:
       experience: [B, T].
@@ -369,12 +369,12 @@ class WorldModel(tf.Module):
             for name, head in self._heads.items()
         },
         'dynamics': (
-            tf.maximum(dynamics, config.free_nats),
+            tf.maximum(dynamics, config.dynamics_free_nats),
             *steps,
             config.dynamics_scale,
         ),
         'representation': (
-            tf.maximum(representation, config.free_nats),
+            tf.maximum(representation, config.representation_free_nats),
             *steps,
             config.representation_scale,
         ),
@@ -389,6 +389,8 @@ class WorldModel(tf.Module):
     metrics['world_model/loss'] = total
     for name, values in {
         'kl': dynamics,
+        # Where nothing teaches the prior.
+        'free_share': tf.cast(dynamics < config.dynamics_free_nats, tf.float32),
         'prior_entropy': prior.entropy(),
         'posterior_entropy': posterior.entropy(),
     }.items():

@@ -29,7 +29,9 @@ def config(
   behavior = {'actor': _MLP, 'critic': _MLP, 'horizon': 3, **behavior}
   return agent_config.R2IConfig(
       # No free nats: else the prior may learn nothing for some steps.
-      world_model=small.config(kind, layers=1, free_nats=0.0),
+      world_model=small.config(
+          kind, layers=1, dynamics_free_nats=0.0, representation_free_nats=0.0
+      ),
       behavior=agent_config.BehaviorConfig(**behavior),
       world_model_optimizer=_FAST,
       actor_optimizer=_FAST,
