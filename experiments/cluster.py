@@ -62,6 +62,8 @@ def _train(run: pathlib.Path, seed: str) -> None:
           '--config.roles.export_seconds=120',
           '--config.roles.weights_seconds=2',
           f'--collectors={_COLLECTORS}',
+          # As many in all as one process has.
+          f'--config.parallel_environments={8 // _COLLECTORS}',
           f'--workdir={run}',
       ],
       check=True,
