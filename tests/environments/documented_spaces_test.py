@@ -1,4 +1,4 @@
-"""What docs/environments.md says of spaces is what the code does, by the word."""
+"""What docs/environments.md says of spaces is what the code does."""
 
 import pathlib
 import re
