@@ -114,7 +114,7 @@ class CheckedEnvironment(wrappers.Wrapper):
         )
       if array.dtype.kind == 'f':
         # What float64 can hold may be infinite as float32, which it becomes.
-        casts.cast(name, array, np.dtype(np.float32))
+        casts.cast(name, array, casts.FLOAT32)
 
   def _fail(self, reason: str) -> NoReturn:
     raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')
