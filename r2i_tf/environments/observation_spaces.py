@@ -193,9 +193,10 @@ class _Spaces:
     dtype = np.dtype(np.float32) if floats else space.dtype
     return Part(
         dm_specs.Array([size], dtype),
+        # A copy: the environment may go on writing into its own array.
         lambda value: casts.cast(
             name, casts.shaped(name, value, space.shape), dtype
-        ).reshape(-1),
+        ).flatten(),
     )
 
   def _binary(self, path: _Path, space: spaces.MultiBinary) -> Part:
