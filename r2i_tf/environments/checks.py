@@ -20,7 +20,7 @@ from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
 
 
-class CheckedEnvironment(wrappers.Wrapper):
+class CheckedEnvironment(wrappers.Float32Bounds):
   """Passes on each step that keeps to the specs and raises at any other."""
 
   def __init__(self, environment: dm_env.Environment, name: str) -> None:
