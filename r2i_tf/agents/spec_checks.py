@@ -79,9 +79,27 @@ def _check_observation(
       pattern is not None and re.fullmatch(pattern, key)
       for pattern in (config.image_keys, config.vector_keys)
   )
-  if not named and not specs.is_image(spec.shape, dtype):
-    found = f'{dtype.name} of shape {_shape(spec)}'
+  if named:
+    return size
+  found = f'{dtype.name} of shape {_shape(spec)}'
+  if len(spec.shape) == 2 and specs.is_uint8(dtype) and size > specs.MAX_VECTOR:
+    _refuse(
+        name,
+        f'is {found}, which is {size:,} numbers',
+        f'vectors of at most {specs.MAX_VECTOR:,}: name this part in'
+        ' world_model.image_keys if it is a gray image, or in'
+        ' world_model.vector_keys if so many numbers are meant',
+    )
+  if not specs.is_image(spec.shape, dtype):
     specs.check_vector(name, found, size, 'world_model')
+  elif spec.shape[0] < spec.shape[-1]:
+    # 64 channels of 3 x 64 pixels would be learned from without a word.
+    _refuse(
+        name,
+        f'is {found}, whose channels seem to be the first axis',
+        'images [height, width, channels]: move the axis in the environment, or'
+        ' name this part in world_model.image_keys if it is meant so',
+    )
   return size
 
 

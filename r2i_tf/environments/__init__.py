@@ -1,8 +1,8 @@
 """Environments: every suite under one name scheme, as TF-Agents environments.
 
 The first station of the data flow. A task name such as `bsuite/memory_len/9`
-becomes a `tf_agents` `PyEnvironment`; an environment of one's own that follows
-`dm_env` enters through `load`, too, or plainly through `from_dm_env`.
+becomes a `tf_agents` `PyEnvironment`; an environment of one's own, of `dm_env`,
+Gymnasium or TF-Agents, enters through `load`, too.
 
 The public names are loaded on first use: a configuration, and each process of a
 pool, needs some of this package and no TensorFlow.
@@ -28,6 +28,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.suites.bsuite import BsuiteOptions
   from r2i_tf.environments.suites.dmc import DmcObservations
   from r2i_tf.environments.suites.dmc import DmcOptions
+  from r2i_tf.environments.suites.gymnasium import Channels
   from r2i_tf.environments.suites.gymnasium import GymnasiumOptions
   from r2i_tf.environments.suites.popgym import PopgymOptions
   from r2i_tf.environments.suites.registry import list_tasks
@@ -36,6 +37,7 @@ if typing.TYPE_CHECKING:
 __all__ = [
     'AtariOptions',
     'BsuiteOptions',
+    'Channels',
     'CrashedEnvironmentError',
     'DmcObservations',
     'DmcOptions',
@@ -60,6 +62,7 @@ __getattr__ = lazy.attributes(
     {
         'AtariOptions': 'suites.atari',
         'BsuiteOptions': 'suites.bsuite',
+        'Channels': 'suites.gymnasium',
         'CrashedEnvironmentError': 'errors',
         'DmcObservations': 'suites.dmc',
         'DmcOptions': 'suites.dmc',

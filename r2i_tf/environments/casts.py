@@ -10,6 +10,10 @@ import numpy as np
 
 from r2i_tf.environments import errors
 
+FLOAT32 = np.dtype(np.float32)
+_INT64 = np.dtype(np.int64)
+_FLOAT32_MAX = float(np.finfo(FLOAT32).max)
+
 
 def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
   """Returns what an environment gave as an array of real numbers.
@@ -51,12 +55,15 @@ def cast(name: str, value: np.ndarray, dtype: np.dtype) -> np.ndarray:
     errors.StepFault: It holds a number that the dtype has not: one too large, a
       fraction where integers are, NaN, infinity.
   """
+  # The usual cases first, since each step of an environment comes by here.
+  if dtype == FLOAT32:
+    if (np.abs(value) <= _FLOAT32_MAX).all():
+      return value.astype(dtype, copy=False)
+  elif value.dtype == dtype and dtype.kind != 'f':
+    return value
   with np.errstate(all='ignore'):
-    result = value.astype(dtype, copy=False)
-    if dtype.kind == 'f':
-      kept = np.isfinite(result)
-    else:
-      kept = result == value
+    result = value.astype(dtype)
+    kept = np.isfinite(result) if dtype.kind == 'f' else result == value
     if dtype.kind in 'iu' and value.dtype.kind == 'f':
       # The last integer of 64 bits is no float, and equal to the next that is.
       bounds = np.iinfo(dtype)
@@ -83,16 +90,16 @@ def indices(
     errors.StepFault: It has another shape, or a number is none of the choices.
   """
   found = shaped(name, value, start.shape)
-  number = cast(name, found, np.dtype(np.int64))
-  outside = (number < start) | (number >= start + count)
-  if np.any(outside):
+  index = cast(name, found, _INT64) - start
+  outside = (index < 0) | (index >= count)
+  if outside.any():
     first = np.flatnonzero(outside)[0]
     low = start.flat[first]
     raise errors.StepFault(
-        f'the {name} {_verb(found)} {number.flat[first]}, but its space is from'
+        f'the {name} {_verb(found)} {found.flat[first]}, but its space is from'
         f' {low} to {low + count.flat[first] - 1}'
     )
-  return number - start
+  return index
 
 
 def number(name: str, value: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
@@ -106,13 +113,15 @@ def number(name: str, value: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
   Raises:
     errors.StepFault: It is something else, as a truth value is, or not finite.
   """
+  if isinstance(value, float) and not shape and abs(value) <= _FLOAT32_MAX:
+    return np.asarray(value, FLOAT32)
   found = shaped(name, value, shape)
   if found.dtype.kind == 'b':
     raise errors.StepFault(
         f'the {name} is {errors.shortened(value)}, but it must be a number,'
         ' such as 1.0'
     )
-  return cast(name, found, np.dtype(np.float32))
+  return cast(name, found, FLOAT32)
 
 
 def _verb(value: np.ndarray) -> str:

@@ -20,7 +20,7 @@ from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
 
 
-class CheckedEnvironment(wrappers.Wrapper):
+class CheckedEnvironment(wrappers.Float32Bounds):
   """Passes on each step that keeps to the specs and raises at any other."""
 
   def __init__(self, environment: dm_env.Environment, name: str) -> None:
@@ -114,7 +114,7 @@ class CheckedEnvironment(wrappers.Wrapper):
         )
       if array.dtype.kind == 'f':
         # What float64 can hold may be infinite as float32, which it becomes.
-        casts.cast(name, array, np.dtype(np.float32))
+        casts.cast(name, array, casts.FLOAT32)
 
   def _fail(self, reason: str) -> NoReturn:
     raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')

@@ -39,7 +39,9 @@ def from_dm_env(
         f' that returns one, but found {_described(environment, made)}.'
     )
   with wrappers.closed_on_error(made):
-    return dm_control_wrapper.DmControlWrapper(wrappers.Float32Bounds(made))
+    if not isinstance(made, wrappers.Float32Bounds):
+      made = wrappers.Float32Bounds(made)
+    return dm_control_wrapper.DmControlWrapper(made)
 
 
 def _described(environment: object, made: object) -> str:

@@ -101,7 +101,7 @@ class _Spaces:
   def part(self, space: spaces.Space, path: _Path) -> Optional[Part]:
     """Returns the part that a path leads to; None if it is left out."""
     key = specs.key_of(path) or 'observation'
-    if path or not isinstance(space, (spaces.Dict, spaces.Tuple)):
+    if path or not isinstance(space, spaces.Dict):
       self._keys.append(key)
       if self._is_in('ignored_keys', key):
         return None
@@ -112,11 +112,11 @@ class _Spaces:
     name = specs.part('observation', path)
     if isinstance(space, spaces.Discrete):
       start, count = np.array(space.start), np.array(space.n)
-      return self._one_hot(name, space, start, count)
+      return self._one_hot(path, space, start, count)
     if isinstance(space, spaces.MultiDiscrete):
-      return self._one_hot(name, space, space.start, space.nvec)
+      return self._one_hot(path, space, space.start, space.nvec)
     if isinstance(space, spaces.MultiBinary):
-      return self._binary(name, space, key)
+      return self._binary(path, space)
     if not isinstance(space, spaces.Box):
       remedy = ': name it in gymnasium.ignored_keys to leave it out'
       raise specs.UnsupportedSpecError(
@@ -125,11 +125,11 @@ class _Spaces:
           f'{remedy if path else ""}.'
       )
     if self._is_in('one_hot_keys', key):
-      return self._one_hot_box(name, space)
+      return self._one_hot_box(path, space)
     options = self._options
     if not self._is_in('vector_keys', key) and image_spaces.is_image(space):
       return Part(*image_spaces.image(name, space, options))
-    return self._vector(name, space, key)
+    return self._vector(path, space)
 
   def _dict(self, space: spaces.Dict, path: _Path) -> Optional[Part]:
     name = specs.part('observation', path)
@@ -169,7 +169,7 @@ class _Spaces:
     if not all(map(_is_vector, all_specs)):
       return Part(all_specs, convert)
     size = sum(spec.shape[0] for spec in all_specs)
-    specs.check_vector(name, errors.shortened(space), size, 'gymnasium')
+    self._check_size(path, space, size)
     dtype = np.result_type(*(spec.dtype for spec in all_specs))
     if dtype.kind == 'f':
       dtype = np.dtype(np.float32)
@@ -185,23 +185,24 @@ class _Spaces:
     found = {key: self.part(s, (*path, key)) for key, s in parts.items()}
     return {key: part for key, part in found.items() if part is not None}
 
-  def _vector(self, name: str, space: spaces.Box, key: str) -> Part:
+  def _vector(self, path: _Path, space: spaces.Box) -> Part:
+    name = specs.part('observation', path)
     size = int(np.prod(space.shape, dtype=np.int64))
-    if not self._is_in('vector_keys', key):
-      specs.check_vector(name, errors.shortened(space), size, 'gymnasium')
+    self._check_size(path, space, size)
     floats = space.dtype.kind == 'f'
     dtype = np.dtype(np.float32) if floats else space.dtype
     return Part(
         dm_specs.Array([size], dtype),
+        # A copy: the environment may go on writing into its own array.
         lambda value: casts.cast(
             name, casts.shaped(name, value, space.shape), dtype
-        ).reshape(-1),
+        ).flatten(),
     )
 
-  def _binary(self, name: str, space: spaces.MultiBinary, key: str) -> Part:
+  def _binary(self, path: _Path, space: spaces.MultiBinary) -> Part:
+    name = specs.part('observation', path)
     size = int(np.prod(space.shape, dtype=np.int64))
-    if not self._is_in('vector_keys', key):
-      specs.check_vector(name, errors.shortened(space), size, 'gymnasium')
+    self._check_size(path, space, size)
     start = np.zeros(space.shape, np.int64)
     return Part(
         dm_specs.Array([size], np.uint8),
@@ -211,12 +212,17 @@ class _Spaces:
     )
 
   def _one_hot(
-      self, name: str, space: spaces.Space, start: np.ndarray, count: np.ndarray
+      self,
+      path: _Path,
+      space: spaces.Space,
+      start: np.ndarray,
+      count: np.ndarray,
   ) -> Part:
     """Returns one of `count` for each number, which begins at `start`."""
+    name = specs.part('observation', path)
     start, count = start.astype(np.int64), count.astype(np.int64)
     size = int(np.sum(count.astype(object)))
-    specs.check_vector(name, errors.shortened(space), size, 'gymnasium')
+    self._check_size(path, space, size)
     first = np.cumsum(count.reshape(-1)) - count.reshape(-1)
 
     def convert(value: Any) -> np.ndarray:
@@ -227,8 +233,8 @@ class _Spaces:
 
     return Part(dm_specs.Array([size], np.uint8), convert)
 
-  def _one_hot_box(self, name: str, space: spaces.Box) -> Part:
-    options = self._options
+  def _one_hot_box(self, path: _Path, space: spaces.Box) -> Part:
+    name, options = specs.part('observation', path), self._options
     schema.require(
         space.dtype.kind in 'iu',
         f'gymnasium.one_hot_keys = {options.one_hot_keys!r} matches the {name},'
@@ -247,7 +253,13 @@ class _Spaces:
         f' {specs.MAX_VECTOR:,}: say in gymnasium.one_hot_classes how many'
         ' values there are.',
     )
-    return self._one_hot(name, space, low, count)
+    return self._one_hot(path, space, low, count)
+
+  def _check_size(self, path: _Path, space: spaces.Space, size: int) -> None:
+    """Refuses a vector that is too large, unless an option names it."""
+    if not self._is_in('vector_keys', specs.key_of(path) or 'observation'):
+      name = specs.part('observation', path)
+      specs.check_vector(name, errors.shortened(space), size, 'gymnasium')
 
   def _is_in(self, field: str, key: str) -> bool:
     pattern = getattr(self._options, field)

@@ -83,6 +83,11 @@ def test_actions_that_are_accepted(action):
             ['[4, 64, 64, 3]', 'stack of frames as its channels'],
         ),
         (array_spec.ArraySpec([4097], np.float64), ['4,097']),
+        (array_spec.ArraySpec([84, 84], np.uint8), ['if it is a gray image']),
+        (
+            array_spec.ArraySpec([12, 84, 84], np.uint8),
+            ['channels seem to be the first axis', 'world_model.image_keys'],
+        ),
         ({}, ['no spec']),
         ({'a': array_spec.ArraySpec([0], np.float32)}, ['no number in any']),
         (
@@ -148,6 +153,7 @@ def _expect_refusal(time_step_spec, action_spec, words):
         ('ignored_keys', array_spec.ArraySpec([64, 65], np.float32)),
         ('vector_keys', array_spec.ArraySpec([64, 65], np.float32)),
         ('image_keys', array_spec.ArraySpec([84, 84], np.uint8)),
+        ('image_keys', array_spec.ArraySpec([9, 12, 12], np.uint8)),
     ],
 )
 def test_what_the_configuration_names_is_meant(field, spec):

@@ -169,6 +169,16 @@ def test_a_reward_that_is_none_is_a_fault(reward, reason, action_repeat):
   assert str(caught.value) == f'Fake: {reason}'
 
 
+def test_an_observation_is_a_copy():
+  """An environment that writes into one array changes no step before."""
+  given = Fake(observation=np.zeros(3, np.float32))
+  env = environments.load(given, 0)
+  first = env.reset().observation
+  given._observation[:] = 7
+  assert list(first) == [0, 0, 0]
+  assert list(env.step(np.int32(0)).observation) == [7, 7, 7]
+
+
 @pytest.mark.parametrize('reward', [1, np.float16(1), np.array(1), np.int64(1)])
 def test_a_number_of_any_kind_is_a_reward(reward):
   """Integers and arrays of rank 0 are usual."""

@@ -163,7 +163,7 @@ def test_what_is_no_image_is_a_vector(space):
     ],
 )
 def test_a_vector_of_too_many_numbers_is_refused(space, size):
-  """With what to do, and the limit is the last that is taken."""
+  """With what to do, and is taken where an option says that it is meant."""
   for name, part in (('', space), (" 'a'", spaces.Dict(a=space))):
     with pytest.raises(specs.UnsupportedSpecError) as caught:
       observe.observation(part, DEFAULTS)
@@ -171,6 +171,9 @@ def test_a_vector_of_too_many_numbers_is_refused(space, size):
     assert words.startswith(f'the observation{name} of the environment is ')
     assert f'is {size} numbers, but R2I takes vectors of at most 4,096' in words
     assert 'gymnasium.vector_keys' in words and '\n' not in words
+  meant = environments.GymnasiumOptions(vector_keys='observation')
+  spec, convert = observe.observation(space, meant)
+  assert f'{convert(space.sample()).size:,}' == f'{spec.shape[0]:,}' == size
   limit = spaces.Box(-1, 1, (64, 64), np.float32)
   assert observe.observation(limit, DEFAULTS)[0].shape == (4096,)
 

@@ -106,7 +106,7 @@ def make(
   if index is not None:
     name = f'environment {index} of {name}'
   with wrappers.closed_on_error(environment):
-    return checks.CheckedEnvironment(wrappers.Float32Bounds(environment), name)
+    return checks.CheckedEnvironment(environment, name)
 
 
 def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
