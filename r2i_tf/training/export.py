@@ -4,9 +4,9 @@
   policies/collect/  the one that explores
 
 Each is a TF-Agents policy SavedModel with one more signature,
-`serving_default`, plus `task.json`, which has the name of the task, its options,
-its specs and the names of the signatures' tensors. It loads in TensorFlow alone,
-of either stack.
+`serving_default`, plus `task.json`, which has the name of the task, its
+options, its specs and the names of the signatures' tensors. It loads in
+TensorFlow alone, of either stack.
 """
 
 import os

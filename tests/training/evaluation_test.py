@@ -1,6 +1,8 @@
 """Evaluating what was exported."""
 
 import json
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from r2i_tf.training import run
 from tests.agents import small
 from tests.training import fakes
 
+_ROOT = pathlib.Path(__file__).parents[2]
 _OPTIONS = environments.SuiteOptions()
 
 
@@ -60,6 +63,18 @@ def test_an_export_gives_actions_only(exported):
   assert policy.action(time_step, state).action.shape == [1]
   with pytest.raises(tf.errors.InvalidArgumentError, match='actions only'):
     policy.distribution(time_step, state)
+
+
+def test_the_page_on_policies_acts(exported):
+  """Its program for TensorFlow alone, word for word but for the directory."""
+  text = (_ROOT / 'docs' / 'policies.md').read_text(encoding='utf-8')
+  program = re.findall(r'^```python\n(.*?)^```', text, re.M | re.S)[0]
+  directory = 'runs/first/policies/greedy'
+  assert directory in program
+  names = {}
+  exec(program.replace(directory, str(exported / 'greedy')), names)
+  for is_first in (True, False):
+    assert names['step'](np.zeros([1], np.float32), is_first) in (0, 1)
 
 
 def test_a_task_the_policy_cannot_act_in_is_refused(exported):
