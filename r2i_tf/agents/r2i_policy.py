@@ -120,6 +120,8 @@ class R2IPolicy(tf_policy.TFPolicy):
       self, time_step: ts.TimeStep, policy_state: Any
   ) -> policy_step.PolicyStep:
     distribution, carry = self._observe(time_step, policy_state, seed=None)
+    if self._greedy:
+      distribution = tfp.distributions.Deterministic(distribution.mode())
     # Who asks for the distribution acts on it elsewhere. TF-Agents' own
     # `GreedyPolicy` does, and takes the mode.
     state = self._with_action(carry, distribution.mode())
@@ -154,6 +156,4 @@ class R2IPolicy(tf_policy.TFPolicy):
     )
     parameters = self._behavior.actor(self._features.of(state))
     distribution = self._behavior.actions.environment_distribution(parameters)
-    if self._greedy:
-      distribution = tfp.distributions.Deterministic(distribution.mode())
     return distribution, carry

@@ -48,7 +48,7 @@ def _agent():
 
 @pytest.fixture(name='policies', scope='module')
 def _policies(agent, tmp_path_factory):
-  """The policies of an agent with awkward keys; the greedy one has no chance."""
+  """Policies for awkward keys, the greedy one without chance."""
   directory = tmp_path_factory.mktemp('export') / 'policies'
   environment = random_py_environment.RandomPyEnvironment(
       tensor_spec.to_nest_array_spec(_SPEC),
@@ -73,7 +73,7 @@ def _names(policies):
 
 
 def _zeros(signature, batch):
-  """Returns the state before the first step, of the shapes it is declared in."""
+  """Returns a state before the first step, as the signature declares it."""
   return {
       name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
       for name, spec in signature.structured_input_signature[1].items()
