@@ -7,8 +7,24 @@ import shutil
 import sys
 import typing
 
+from r2i_tf import errors
+
 if typing.TYPE_CHECKING:
   from r2i_tf.training import ending
+
+
+def close(summary: 'ending.Summary') -> None:
+  """Prints the report.
+
+  Args:
+    summary: The outcome of the run.
+
+  Raises:
+    errors.RunError: Something of the run could not be written.
+  """
+  print(report(summary), flush=True)
+  if summary.failures:
+    raise errors.RunError(' '.join(summary.failures))
 
 
 def report(summary: 'ending.Summary') -> str:
