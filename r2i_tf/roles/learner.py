@@ -177,7 +177,6 @@ class _Learning:
     )
     if not checkpoints.checkpoints_in(paths.checkpoints):
       self._ending.try_export()  # One that goes on has passed.
-    paths.create(config)
     keep = functools.partial(paths.keep, config, progress.note)
     trackables = self._learner.trackables()
     store = checkpoints.CheckpointStore(
@@ -186,6 +185,7 @@ class _Learning:
     seconds = self._restore(store, progress) if hosts.is_chief else 0.0
     self._learner.train_steps = hosts.of_chief(self._learner.train_steps)
     hosts.take_from_chief(trackables)
+    paths.create(config)
     writer = stack.enter_context(
         contextlib.closing(
             metrics.MetricsWriter(

@@ -167,6 +167,8 @@ class CheckpointStore:
   ) -> Mapping[str, Any]:
     """Restores one checkpoint or raises one of `_READ_ERRORS`."""
     manifest = json.loads((path / _MANIFEST).read_text(encoding='utf-8'))
+    if not {'state', 'sizes'} <= set(manifest):
+      raise ValueError(f'{_MANIFEST} is damaged')
     for name, size in manifest['sizes'].items():
       found = (path / name).stat().st_size
       if found != size:

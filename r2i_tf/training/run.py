@@ -190,7 +190,6 @@ class _Run:
     )
     if not newest:  # One that goes on has passed.
       self._ending.try_export()
-    paths.create(config)
     keep = functools.partial(paths.keep, config, progress.note)
     trackables = self._learner.trackables()
     store = checkpoints.CheckpointStore(
@@ -201,6 +200,7 @@ class _Run:
     )
     seconds, lost = self._restore(store, progress)
     hosts.take_from_chief(trackables)
+    paths.create(config)
     self._agreement = hosts_lib.Agreement(
         hosts, self._recorder, lost + math.ceil(config.prefill / hosts.count)
     )

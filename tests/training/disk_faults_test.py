@@ -86,7 +86,9 @@ def test_a_disk_that_was_full_for_a_while_costs_nothing(tmp_path, disk, capsys):
   told = [line for line in lines if 'the run goes on, but the record' in line]
   assert len(told) == 1
   assert told[0].endswith('metrics.jsonl cannot be written: File too large.')
-  assert any('but the checkpoint at step 60 could not' in line for line in lines)
+  assert any(
+      'but the checkpoint at step 60 could not' in line for line in lines
+  )
 
 
 def test_a_disk_that_stays_full_costs_what_came_after(tmp_path, disk):
