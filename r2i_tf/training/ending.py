@@ -15,6 +15,7 @@ from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 
 from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.record import learning_curve
 from r2i_tf.record import records
@@ -193,12 +194,16 @@ class Ending:
     if not count:
       return None
     self._note(f'evaluating the greedy policy for {count} episodes')
-    return evaluation.evaluate(
-        policy,
-        count,
-        load=self._parts.load,
-        stop=lambda: self._interrupted.requested,
-    )
+    try:
+      return evaluation.evaluate(
+          policy,
+          count,
+          load=self._parts.load,
+          stop=lambda: self._interrupted.requested,
+      )
+    except locks.LockedError as error:
+      self._note(f'not evaluated here, since {error}')
+      return None
 
   def _plot(self) -> pathlib.Path:
     path = self._paths.plots / 'learning_curve.png'

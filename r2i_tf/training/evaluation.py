@@ -24,6 +24,7 @@ from r2i_tf import files
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
 from r2i_tf.training import export
+from r2i_tf.training import turns
 
 RESULT_FILE = 'evaluation.json'
 LoadEnvironment = Callable[
@@ -52,6 +53,7 @@ class Evaluation:
   returns: tuple[float, ...]
 
 
+@turns.one_at_a_time
 def evaluate(
     policy_directory: pathlib.Path,
     episodes: int,

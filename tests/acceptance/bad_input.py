@@ -41,8 +41,8 @@ _INTRODUCTION = """# Errors
 
 A mistake is answered with one sentence that says what was found, what is
 allowed and what to change; the program ends with exit code 2 and has changed no
-file. This page is what `python -m tests.acceptance.bad_input --docs=docs`
-prints; a test holds it to that.
+file. `python -m tests.acceptance.bad_input --docs=docs` tries all of these and
+writes this page; a test holds it to that.
 """
 # What differs from one machine to the next.
 _DIFFERENT = (
