@@ -18,6 +18,10 @@ from r2i_tf import presets
 from r2i_tf import schema
 from r2i_tf.environments import options
 
+# The longest limit that a suite has of its own: Atari's 108,000 frames at 4 a
+# step.
+EVALUATION_STEPS = 27_000
+
 
 class StrategyKind(enum.Enum):
   """Where the learner's replicas are: strategies of `tf.distribute`.
@@ -144,6 +148,7 @@ class RunConfig:
     log_seconds: Seconds between two lines of metrics.
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
+    evaluation_steps: Steps after which an episode of the evaluation is cut.
     deterministic_export: Whether the greedy policy that the run exports takes
       the most likely latents instead of drawing them; it then draws nothing at
       all, and TensorFlow Lite can run it.
@@ -169,6 +174,7 @@ class RunConfig:
   log_seconds: float = 10.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100
+  evaluation_steps: int = EVALUATION_STEPS
   deterministic_export: bool = False
   stop_at_return: Optional[float] = None
   max_minutes: Optional[float] = None
@@ -185,6 +191,7 @@ class RunConfig:
         'train_steps_per_call',
         'log_seconds',
         'checkpoint_seconds',
+        'evaluation_steps',
     )
     schema.require(
         0 <= self.seed < 2**31,

@@ -1,6 +1,7 @@
 """R2I as a TF-Agents agent: the wiring of world model and behaviour."""
 
 import contextlib
+import dataclasses
 from typing import Optional
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 from tf_agents.typing import types
 
 from r2i_tf import config as agent_config
+from r2i_tf.agents import acting
 from r2i_tf.agents import r2i_policy
 from r2i_tf.agents import replicas
 from r2i_tf.agents import spec_checks
@@ -57,7 +59,7 @@ class R2IAgent(tf_agent.TFAgent):
       UnsupportedSpecError: A spec is one that R2I cannot take.
       schema.ConfigError: The observation cannot be encoded as `config` says.
     """
-    config = config or agent_config.R2IConfig()
+    self._config = config = config or agent_config.R2IConfig()
     spec_checks.check_specs(
         time_step_spec,
         action_spec,
@@ -111,6 +113,17 @@ class R2IAgent(tf_agent.TFAgent):
   def behavior(self) -> ActorCritic:
     """Actor and critic."""
     return self._behavior
+
+  def deterministic_policy(self) -> r2i_policy.R2IPolicy:
+    """Returns the greedy policy of now that draws nothing, for an export.
+
+    It takes the most likely latents, too. Its variables are copies, and its
+    products are float32: what it is for, TensorFlow Lite, has no bfloat16.
+    """
+    config = dataclasses.replace(
+        self._config, precision=agent_config.Precision.FLOAT32
+    )
+    return acting.HostCopy(self.collect_policy, config).policy.deterministic()
 
   def train_step_hlo(
       self, batch_size: int, sequence_length: int, replica_count: int = 1

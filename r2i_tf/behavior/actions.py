@@ -180,11 +180,13 @@ class ContinuousActions(ActionCodec):
 
   def encode(self, action: tf.Tensor) -> tf.Tensor:
     """Returns [..., *spec.shape] numbers, clipped, as float32 [..., A]."""
-    number = tf.cast(action, tf.float32)
-    flat = networks.with_batch_of(
-        number, self._spec.shape.rank, number, [self.size]
-    )
-    return self.flatten((flat - self._center) / self._scale)
+    shape = self._spec.shape
+    # Reshaped last: on its way into a reshape that is computed with, TensorFlow
+    # Lite may overwrite the action, which others read.
+    number = tf.cast(action, tf.float32) - self._center.reshape(shape)
+    number /= self._scale.reshape(shape)
+    flat = networks.with_batch_of(number, shape.rank, number, [self.size])
+    return self.flatten(flat)
 
   def distribution(self, parameters: tf.Tensor) -> tfd.Distribution:
     """Returns a normal with mean in (-1, 1), event [A]."""

@@ -6,11 +6,15 @@ import shlex
 import shutil
 import sys
 import typing
+from typing import Optional
+
+from r2i_tf import run_config
 
 from r2i_tf import errors
 
 if typing.TYPE_CHECKING:
   from r2i_tf.training import ending
+  from r2i_tf.training import evaluation
 
 
 def close(summary: 'ending.Summary') -> None:
@@ -48,6 +52,11 @@ def report(summary: 'ending.Summary') -> str:
     lines.append(
         f'greedy policy, {len(result.returns)} episodes: {result.mean:.4g}'
         + ('' if error is None else f' +- {error:.2g} (standard error)')
+        + (
+            f', {result.cut} of them cut after {result.max_steps:,} steps'
+            if result.cut
+            else ''
+        )
     )
   if summary.policy is not None:
     lines.append(f'policy:         {summary.policy}')
@@ -70,9 +79,16 @@ def report(summary: 'ending.Summary') -> str:
     policy = shlex.quote(str(summary.policy))
     lines.append(
         f'evaluate with:  {shlex.join(evaluate)} --policy={policy}'
-        f' --episodes={len(result.returns) if result else 100}'
+        f' --episodes={len(result.returns) if result else 100}' + _limit(result)
     )
   return '\n'.join(lines)
+
+
+def _limit(result: Optional['evaluation.Evaluation']) -> str:
+  """Returns the flag for the limit of an evaluation, if it is not the usual."""
+  if result is None or result.max_steps == run_config.EVALUATION_STEPS:
+    return ''
+  return f' --max_steps={result.max_steps}'
 
 
 def _command(program: pathlib.Path) -> list[str]:

@@ -106,6 +106,7 @@ def _run(
                 f'--policy={policy}',
                 '--follow',
                 f'--episodes={max(1, config.evaluation_episodes)}',
+                f'--max_steps={config.evaluation_steps}',
             ],
         )
     )

@@ -198,6 +198,7 @@ class Ending:
       return evaluation.evaluate(
           policy,
           count,
+          max_steps=self._config.evaluation_steps,
           load=self._parts.load,
           stop=lambda: self._interrupted.requested,
       )

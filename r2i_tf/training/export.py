@@ -3,9 +3,10 @@
   policies/greedy/   the policy to use
   policies/collect/  the one that explores
 
-Each is a TF-Agents policy SavedModel with one more signature, `serving_default`,
-plus `task.json`, which has the name of the task, its options, its specs and the
-names of the signatures' tensors. It loads in TensorFlow alone, of either stack.
+Each is a TF-Agents policy SavedModel with one more signature,
+`serving_default`, plus `task.json`, which has the name of the task, its options,
+its specs and the names of the signatures' tensors. It loads in TensorFlow alone,
+of either stack.
 """
 
 import os
@@ -112,16 +113,15 @@ def try_export(
 
 
 def _greedy(agent: tf_agent.TFAgent, deterministic: bool) -> tf_policy.TFPolicy:
-  policy = agent.policy
   if not deterministic:
-    return policy
-  if not hasattr(policy, 'deterministic'):
+    return agent.policy
+  if not hasattr(agent, 'deterministic_policy'):
     raise errors.RunError(
-        'deterministic_export is True, but the policy of this run, a'
-        f' {type(policy).__name__}, has no method `deterministic`; set it to'
-        ' False.'
+        'deterministic_export is True, but the agent of this run, a'
+        f' {type(agent).__name__}, has no method `deterministic_policy`; set it'
+        ' to False.'
     )
-  return policy.deterministic()
+  return agent.deterministic_policy()
 
 
 def _save(
@@ -171,7 +171,10 @@ class _Exported(tf_policy.TFPolicy):
         clip=False,  # That policy does it.
         name=policy.name,
     )
-    self._policy = policy
+    # What is tracked is saved: of a policy that says what acting needs, that
+    # alone, and neither other variables nor each layer as an object.
+    self._saved = list(getattr(policy, 'acting_variables', [])) or policy
+    self._initial_state = policy.get_initial_state
     # Traced once for all the signatures.
     self._act = tf.function(
         lambda time_step, state: policy.action(time_step, state),
@@ -181,11 +184,8 @@ class _Exported(tf_policy.TFPolicy):
         root: signatures.by_key(root, nest) for root, nest in parts.items()
     }
 
-  def _variables(self) -> Any:
-    return self._policy.variables()
-
   def _get_initial_state(self, batch_size: Optional[int]) -> Any:
-    return self._policy.get_initial_state(batch_size)
+    return self._initial_state(batch_size)
 
   def _action(
       self, time_step: ts.TimeStep, policy_state: Any, seed: Any = None

@@ -5,6 +5,7 @@ read it may find a part of it gone, and then begins again.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import json
 import pathlib
 import time
@@ -12,6 +13,7 @@ from typing import Optional
 
 from r2i_tf import errors
 from r2i_tf import locks
+from r2i_tf import run_config
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
@@ -24,8 +26,10 @@ _TRIES = 3
 def follow(
     policy_directory: pathlib.Path,
     episodes: int,
-    seed: int = 0,
+    seeds: Sequence[int] = (0,),
     task: Optional[str] = None,
+    max_steps: int = run_config.EVALUATION_STEPS,
+    parallel: int = 1,
 ) -> Iterator[tuple[int, evaluation.Evaluation]]:
   """Yields train steps and score of each policy, until Ctrl-C or SIGTERM.
 
@@ -34,8 +38,10 @@ def follow(
   Args:
     policy_directory: Where `export.export` writes it; it need not be there yet.
     episodes: As for `evaluation.evaluate`.
-    seed: As there.
+    seeds: As there.
     task: As there.
+    max_steps: As there.
+    parallel: As there.
 
   Raises:
     errors.RunError: A policy that is there cannot act in the task, or another
@@ -54,8 +60,10 @@ def follow(
         result = evaluation.evaluate(
             policy_directory,
             episodes,
-            seed=seed,
+            seeds=seeds,
             task=task,
+            max_steps=max_steps,
+            parallel=parallel,
             stop=lambda: interrupted.requested,
         )
       except locks.LockedError:

@@ -43,6 +43,7 @@ CHANGEABLE = frozenset(
         'checkpoint_seconds',
         'deterministic_export',
         'evaluation_episodes',
+        'evaluation_steps',
     }
 )
 _THIS_PACKAGE = 'r2i_tf'

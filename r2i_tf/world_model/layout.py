@@ -26,7 +26,9 @@ from r2i_tf import networks
 from r2i_tf import schema
 from r2i_tf import specs
 
-_SMALLEST = 4  # The shorter side of an image after the last convolution.
+# The shorter side of an image after the last convolution, at most and at least;
+# so it is for every size, by one number of halvings.
+_MOST, _LEAST = 7, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,14 +102,29 @@ class Images:
 
   @property
   def stages(self) -> int:
-    """How often the size can be halved before the shorter side is below 4."""
-    return int(np.log2(min(self.size) / _SMALLEST))
+    """How often the size is halved, until the shorter side is at most 7."""
+    stages = 1
+    while _halved(min(self.size), stages) > _MOST:
+      stages += 1
+    return stages
 
   @property
   def smallest(self) -> tuple[int, int]:
-    """Height and width after all halvings."""
+    """Height and width after all halvings, each rounded up."""
     height, width = self.size
-    return height >> self.stages, width >> self.stages
+    return _halved(height, self.stages), _halved(width, self.stages)
+
+  @property
+  def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Pixels to add at the top and bottom, left and right; then it halves.
+
+    As many on both sides, or one more at the bottom and at the right.
+    """
+    height, width = (
+        (smallest << self.stages) - side
+        for smallest, side in zip(self.smallest, self.size)
+    )
+    return (height // 2, height - height // 2), (width // 2, width - width // 2)
 
   @property
   def channels(self) -> int:
@@ -163,7 +180,7 @@ def create(
   Raises:
     schema.ConfigError: A regular expression matches no key, matches one that
       another matches too, or makes an image of what is none; nothing is left to
-      encode; or an image has a size that cannot be halved.
+      encode; or an image is too small.
   """
   leaves = _leaves(observation_spec)
   claimed = _claimed(leaves, config)
@@ -250,20 +267,18 @@ def _check_image(leaf: Leaf, config: agent_config.WorldModelConfig) -> None:
   )
 
 
+def _halved(side: int, times: int) -> int:
+  """Returns `side` / 2^`times`, rounded up."""
+  return -(-side >> times)
+
+
 def _check_size(group: Images) -> None:
-  (height, width), names = group.size, _names(group.leaves)
-  found = f'the image {names} has {height} x {width} pixels'
-  otherwise = 'resize it in the environment or name it in'
-  otherwise += ' world_model.vector_keys.'
+  height, width = group.size
   schema.require(
-      min(group.size) >= 2 * _SMALLEST,
-      f'{found}, but its sides must be at least {2 * _SMALLEST}; {otherwise}',
-  )
-  multiple = 2**group.stages
-  schema.require(
-      height % multiple == 0 and width % multiple == 0,
-      f'{found}, but at this size its sides must be multiples of {multiple},'
-      f' to be halved {group.stages} times; {otherwise}',
+      min(group.size) >= 2 * _LEAST,
+      f'the image {_names(group.leaves)} has {height} x {width} pixels, but its'
+      f' sides must be at least {2 * _LEAST}; resize it in the environment or'
+      ' name it in world_model.vector_keys.',
   )
 
 

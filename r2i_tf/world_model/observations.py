@@ -7,6 +7,11 @@ and back. `layout` sorts the parts of an observation. A CNN halves an
 image until its shorter side has 4 to 7 pixels (4 for the paper's 64 x 64), by
 convolutions of 4 x 4 with stride 2 whose channels double; each is followed by
 LayerNorm and SiLU.
+
+An image of another size is padded first to the next that halves so, with the 0
+by which the convolutions themselves go on beyond an edge; it is half the
+brightness of a pixel. What the decoder makes is cropped at the same edges, so
+that no loss sees what was padded.
 """
 
 from collections.abc import Callable
@@ -137,6 +142,8 @@ def _encoding_cnn(
 ) -> tf.keras.Sequential:
   """Returns [N, height, width, channels] -> [N, *smallest, most channels]."""
   cnn = tf.keras.Sequential()
+  if np.any(images.padding):
+    cnn.add(tf.keras.layers.ZeroPadding2D(images.padding, dtype=dtype))
   for stage in range(images.stages):
     cnn.add(
         tf.keras.layers.Conv2D(
@@ -178,4 +185,6 @@ def _decoding_cnn(
     if not last:
       for layer in networks.normalized_activation(dtype):
         cnn.add(layer)
+  if np.any(images.padding):
+    cnn.add(tf.keras.layers.Cropping2D(images.padding, dtype=dtype))
   return cnn

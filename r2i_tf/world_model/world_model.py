@@ -206,7 +206,7 @@ class WorldModel(tf.Module):
     return self._flat(sample)
 
   def _flat(self, latent: tf.Tensor) -> tf.Tensor:
-    """Returns the groups of a latent end to end, [..., G, K] -> [..., G * K]."""
+    """Returns the groups end to end, [..., G, K] -> [..., G * K]."""
     return networks.with_batch_of(latent, 2, latent, [self._latent_size])
 
   # One step -----------------------------------------------------------------

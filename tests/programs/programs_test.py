@@ -80,10 +80,14 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   assert 'python launch/evaluate.py ' in command
 
   arguments = command.split()[4:]
-  process = _start('evaluate', *arguments, '--episodes=4')
+  # The episodes of this task have a hundred steps.
+  options = ('--episodes=4', '--seeds=0,1', '--parallel=2', '--max_steps=9')
+  process = _start('evaluate', *arguments, *options)
   output, error = process.communicate()
   assert (process.returncode, error) == (0, '')
-  assert len(json.loads(output)['returns']) == 4
+  result = json.loads(output)
+  assert len(result['returns']) == result['cut'] == 8
+  assert [score['seed'] for score in result['seeds']] == [0, 1]
 
 
 def test_tasks_are_listed():

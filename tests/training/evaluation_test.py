@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.environments import tf_py_environment
@@ -13,6 +14,8 @@ from r2i_tf import environments
 from r2i_tf import errors
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
+from r2i_tf.training import run
+from tests.agents import small
 from tests.training import fakes
 
 _OPTIONS = environments.SuiteOptions()
@@ -96,15 +99,118 @@ def test_an_export_replaces_the_one_before_as_a_whole(exported):
 
 
 def test_what_is_no_policy_is_refused(exported, tmp_path):
-  """A wrong path, a damaged export and no episodes are one sentence each."""
+  """A wrong path and a damaged export are one sentence each."""
   with pytest.raises(errors.RunError, match='is no policy of this project'):
     _evaluate(tmp_path, episodes=1)
   shutil.copytree(exported / 'greedy', tmp_path / 'damaged')
   (tmp_path / 'damaged' / 'saved_model.pb').unlink()
   with pytest.raises(errors.RunError, match='cannot be loaded'):
     _evaluate(tmp_path / 'damaged', episodes=1)
-  with pytest.raises(errors.RunError, match='at least 1'):
-    _evaluate(exported / 'greedy', episodes=0)
+
+
+def test_an_episode_without_an_end_is_cut(exported):
+  """Its return is what it had until then; one that ends in time is whole."""
+  result = _evaluate(
+      exported / 'greedy', episodes=3, task='countdown/1000000', max_steps=7
+  )
+  assert result.returns == (7.0, 7.0, 7.0)
+  assert (result.cut, result.max_steps) == (3, 7)
+  written = json.loads((exported / 'greedy' / 'evaluation.json').read_text())
+  assert (written['cut'], written['max_steps']) == (3, 7)
+  result = _evaluate(exported / 'greedy', episodes=3, max_steps=5)
+  assert (result.returns, result.cut) == ((5.0, 5.0, 5.0), 0)
+
+
+def test_a_run_whose_environment_has_no_end_ends(tmp_path):
+  """Its evaluation takes `evaluation_steps` an episode."""
+  config = fakes.config(
+      task='countdown/1000000',
+      steps=40,
+      evaluation_episodes=2,
+      evaluation_steps=30,
+  )
+  summary = run.train(config, str(tmp_path), fakes.parts())
+  assert summary.evaluation.returns == (30.0, 30.0)
+  assert summary.evaluation.cut == 2
+
+
+def test_seeds_have_scores_of_their_own_and_a_pooled_one(exported):
+  """The mean of each seed, and mean and error over the episodes of all."""
+
+  def load(task, seed, options):
+    del task, options
+    return fakes.Countdown(1 + seed)
+
+  result = evaluation.evaluate(exported / 'greedy', 2, seeds=(0, 4), load=load)
+  assert result.seeds == (
+      evaluation.Score(0, 1.0, 0.0),
+      evaluation.Score(4, 5.0, 0.0),
+  )
+  assert result.returns == (1.0, 1.0, 5.0, 5.0) and result.mean == 3.0
+  assert result.standard_error == pytest.approx(np.std([1, 5]) / np.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    'options,words',
+    [
+        ({'episodes': 0}, '--episodes is 0.*at least 1'),
+        ({'max_steps': 0}, '--max_steps is 0.*at least 1'),
+        ({'parallel': -1}, '--parallel is -1.*at least 1'),
+        ({'seeds': (0, 2**31)}, '--seeds has 2147483648.*2\\*\\*31'),
+        ({'seeds': (1, 2, 1)}, "--seeds is '1,2,1'.*none twice"),
+        ({'seeds': ()}, "--seeds is ''.*at least one seed"),
+    ],
+)
+def test_numbers_that_cannot_be_meant(exported, options, words):
+  """One sentence that names the flag."""
+  with pytest.raises(errors.RunError, match=words):
+    _evaluate(exported / 'greedy', **{'episodes': 1, **options})
+
+
+class _Echo(fakes.Countdown):
+  """Pays what it is told; lengths and observations hang on seed and episode."""
+
+  def __init__(self, seed):
+    super().__init__(0, size=3)
+    self._random = np.random.default_rng(seed)
+    self.is_closed = False
+
+  def _observation(self):
+    return self._random.normal(size=3).astype(np.float32)
+
+  def _reset(self):
+    self._length = int(self._random.integers(2, 9))
+    return super()._reset()
+
+  def _step(self, action):
+    time_step = super()._step(action)
+    return time_step._replace(reward=np.float32(action))
+
+  def close(self):
+    self.is_closed = True
+
+
+def test_together_is_as_one_after_the_other(tmp_path):
+  """A batch changes no episode: neither its length nor any of its actions."""
+  made = []
+
+  def load(task, seed, options):
+    del task, options
+    made.append(_Echo(seed))
+    return made[-1]
+
+  agent = small.agent(action_spec=small.DISCRETE)
+  environment = _Echo(0)
+  export.export(agent, environment, 'echo', _OPTIONS, tmp_path, True)
+  together = evaluation.evaluate(
+      tmp_path / 'greedy', 6, seeds=(5,), parallel=2, load=load
+  )
+  alone = evaluation.evaluate(
+      tmp_path / 'greedy', 3, seeds=evaluation._member_seeds(5, 2), load=load
+  )
+  assert together.parallel == 2 and len(set(together.returns)) > 2
+  assert together.returns[0::2] + together.returns[1::2] == alone.returns
+  assert all(environment.is_closed for environment in made)
 
 
 def test_it_needs_none_of_the_code_that_trained():

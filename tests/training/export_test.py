@@ -48,7 +48,7 @@ def _agent():
 
 @pytest.fixture(name='policies', scope='module')
 def _policies(agent, tmp_path_factory):
-  """The policies of an agent with awkward keys; the greedy one has no chance."""
+  """Policies for awkward keys, the greedy one without chance."""
   directory = tmp_path_factory.mktemp('export') / 'policies'
   environment = random_py_environment.RandomPyEnvironment(
       tensor_spec.to_nest_array_spec(_SPEC),
@@ -73,7 +73,7 @@ def _names(policies):
 
 
 def _zeros(signature, batch):
-  """Returns the state before the first step, of the shapes it is declared in."""
+  """Returns a state before the first step, as the signature declares it."""
   return {
       name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
       for name, spec in signature.structured_input_signature[1].items()
@@ -125,7 +125,7 @@ def test_serving_is_the_policy(agent, policies):
   ]
   names = signatures.names_of('observation', _SPEC)
   state = _zeros(serving, 3)
-  policy = agent.policy.deterministic()
+  policy = agent.deterministic_policy()
   policy_state = policy.get_initial_state(3)
   for t, is_first in enumerate(
       [[True] * 3, [False] * 3, [False, True, False], [False] * 3]
@@ -252,5 +252,5 @@ def test_who_has_no_deterministic_policy_is_told(tmp_path):
       tensor_spec.BoundedTensorSpec([], tf.int32, 0, 1),
       tf.Variable(0, dtype=tf.int64),
   )
-  with pytest.raises(errors.RunError, match='deterministic_export.*RandomTF'):
+  with pytest.raises(errors.RunError, match='deterministic_export.*Counting'):
     export.try_export(other, tmp_path / 'policies', deterministic=True)

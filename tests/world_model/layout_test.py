@@ -97,24 +97,48 @@ def test_order_of_keys_changes_nothing():
         ((12, 8, 3), 1, (6, 4)),
     ],
 )
-def test_sizes_of_images(shape, stages, smallest):
-  """An image is halved until its shorter side has 4 to 7 pixels."""
+def test_sizes_that_halve(shape, stages, smallest):
+  """An image is halved until its shorter side has 4 to 7 pixels, unpadded."""
   (images,) = _layout(tf.TensorSpec(shape, tf.uint8)).images
   assert (images.stages, images.smallest) == (stages, smallest)
+  assert images.padding == ((0, 0), (0, 0))
 
 
 @pytest.mark.parametrize(
-    'shape,words',
+    'shape,padded,smallest',
     [
-        ((84, 84, 3), "'observation' has 84 x 84 pixels.*multiples of 16"),
-        ((16, 18, 3), '16 x 18 pixels.*multiples of 4'),
-        ((7, 7, 3), '7 x 7 pixels.*at least 8.*world_model.vector_keys'),
-        ((64, 4, 3), '64 x 4 pixels.*at least 8'),
+        ((84, 84, 3), (96, 96), (6, 6)),
+        ((96, 60, 3), (96, 64), (6, 4)),
+        ((210, 160, 3), (224, 160), (7, 5)),
+        ((63, 64, 1), (64, 64), (4, 4)),
+        ((9, 100, 1), (10, 100), (5, 50)),
     ],
 )
-def test_sizes_that_cannot_be_halved(shape, words):
+def test_sizes_that_are_padded(shape, padded, smallest):
+  """Any other size is padded on both sides to the next one that halves."""
+  (images,) = _layout(tf.TensorSpec(shape, tf.uint8)).images
+  assert images.smallest == smallest
+  for side, (before, after), whole in zip(shape, images.padding, padded):
+    assert before + side + after == whole and after - before in (0, 1)
+
+
+def test_every_size_halves_to_4_to_7_pixels():
+  """From 8 pixels on, of the shorter side, padded by less than one of those."""
+  for side in range(8, 300):
+    (images,) = _layout(tf.TensorSpec([side, 311, 1], tf.uint8)).images
+    assert 4 <= min(images.smallest) <= 7
+    for smallest, length, padding in zip(
+        images.smallest, (side, 311), images.padding
+    ):
+      assert smallest * 2**images.stages == length + sum(padding)
+      assert 0 <= sum(padding) < 2**images.stages
+
+
+@pytest.mark.parametrize('shape', [(7, 7, 3), (64, 4, 3)])
+def test_images_that_are_too_small(shape):
   """An image of such a size is refused by its name and size."""
-  with pytest.raises(schema.ConfigError, match=words):
+  words = f"'observation' has {shape[0]} x {shape[1]} pixels.*at least 8.*"
+  with pytest.raises(schema.ConfigError, match=f'{words}vector_keys'):
     _layout(tf.TensorSpec(shape, tf.uint8))
 
 

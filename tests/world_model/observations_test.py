@@ -109,3 +109,72 @@ def test_an_ignored_leaf_is_neither_seen_nor_learned():
   assert losses[0] == losses[1]
   for before, after in zip(*gradients):
     np.testing.assert_array_equal(before, after)
+
+
+def _kinds_of_layers(size):
+  spec = tf.TensorSpec([*size, 3], tf.uint8)
+  model = small.model(spec)
+  return {
+      type(layer)
+      for part in (model._encoder, model._decoder)
+      for layer in part._cnns[0].layers
+  }
+
+
+def test_the_papers_size_is_not_padded():
+  """64 x 64 goes through convolutions alone, others through a frame, too."""
+  frame = {tf.keras.layers.ZeroPadding2D, tf.keras.layers.Cropping2D}
+  assert not frame & _kinds_of_layers((64, 64))
+  assert _kinds_of_layers((60, 64)) == frame | _kinds_of_layers((64, 64))
+
+
+@pytest.mark.parametrize('size', [(84, 84), (21, 16)])
+def test_the_edges_of_a_padded_image_are_seen_and_learned(size):
+  """Each corner changes the latent, and its own part of the loss."""
+  spec = tf.TensorSpec([*size, 1], tf.uint8)
+  model = small.model(spec)
+  features = tf.zeros([1, model.features.size])
+  (distribution, value_of), *_ = model.decode(features)
+  image = np.zeros([1, *size, 1], np.uint8)
+  before = model.posterior(tf.constant(image)).distribution.logits
+  mean = distribution.mean()
+  assert mean.shape == image.shape
+  for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+    changed = image.copy()
+    changed[(0, *corner)] = 255
+    after = model.posterior(tf.constant(changed)).distribution.logits
+    assert np.abs(after - before).max() > 1e-6
+    change = distribution.log_prob(value_of(tf.constant(changed)))
+    change -= distribution.log_prob(value_of(tf.constant(image)))
+    location = mean[(0, *corner, 0)]
+    expected = (-0.5 - location) ** 2 - (0.5 - location) ** 2
+    np.testing.assert_allclose(change[0], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_a_padded_image_is_reproduced():
+  """One batch of 84 x 84 is learned by heart, to the pixels at its edges."""
+  spec = tf.TensorSpec([84, 84, 3], tf.uint8)
+  model = small.model(spec, cnn_depth=8)
+  y, x = np.meshgrid(*[np.linspace(0, 1, 84)] * 2, indexing='ij')
+  images = np.stack([np.stack([y, x, x], -1), np.stack([1 - y, y, x], -1)])
+  images[:, [0, -1]] = images[:, :, [0, -1]] = 1  # A frame of one pixel.
+  images = tf.constant(images[np.newaxis] * 255, tf.uint8)
+  experience = small.experience(spec, [[1, 1]])._replace(observation=images)
+  optimizer = tf.keras.optimizers.Adam(1e-2)
+  variables = list(model.trainable_variables)
+  optimizer.build(variables)
+
+  @tf.function(autograph=False)
+  def update(step):
+    with tf.GradientTape() as tape:
+      loss, observed, _ = model.loss(experience, tf.stack([step, 0]))
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply_gradients(zip(gradients, variables))
+    return model.decode(model.features.of(observed.state))[0][0].mean()
+
+  for step in range(300):
+    decoded = update(tf.constant(step))
+  error = np.abs(decoded + 0.5 - tf.cast(images, tf.float32) / 255)
+  assert error.mean() < 0.04
+  assert error[:, :, [0, -1]].mean() < 0.12
+  assert error[:, :, :, [0, -1]].mean() < 0.12
