@@ -47,8 +47,9 @@ def follow(
     errors.RunError: A policy that is there cannot act in the task, or another
       process follows the same.
   """
-  with interruption.Interruption() as interrupted, turns.follower(
-      policy_directory
+  with (
+      interruption.Interruption() as interrupted,
+      turns.follower(policy_directory),
   ):
     last, failures = None, 0
     while not interrupted.requested:

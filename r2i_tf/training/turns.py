@@ -26,15 +26,23 @@ def one_at_a_time(evaluate: F) -> F:
   ) -> Any:
     if not policy_directory.is_dir():
       return evaluate(policy_directory, *arguments, **options)  # Which says so.
-    lock = locks.Lock(
-        policy_directory / '.evaluation.lock',
-        f'the policy in {policy_directory} is being evaluated in',
-        'wait for that, or stop it',
-    )
-    with lock:
+    with evaluator(policy_directory):
       return evaluate(policy_directory, *arguments, **options)
 
   return cast(F, in_turn)
+
+
+def evaluator(policy_directory: pathlib.Path) -> locks.Lock:
+  """Returns the lock of whoever evaluates a policy.
+
+  Args:
+    policy_directory: Its directory.
+  """
+  return locks.Lock(
+      policy_directory / '.evaluation.lock',
+      f'the policy in {policy_directory} is being evaluated in',
+      'wait for that, or stop it',
+  )
 
 
 def follower(policy_directory: pathlib.Path) -> locks.Lock:

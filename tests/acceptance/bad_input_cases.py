@@ -131,6 +131,24 @@ def _policy(**changes: Any) -> Callable[[], contextlib.AbstractContextManager]:
   )
 
 
+@contextlib.contextmanager
+def _evaluating() -> Iterator[None]:
+  """Another process is evaluating the policy."""
+  from r2i_tf.training import turns
+
+  with _policy()(), turns.evaluator(pathlib.Path('policy')):
+    yield
+
+
+@contextlib.contextmanager
+def _following() -> Iterator[None]:
+  """Another process follows the policies."""
+  from r2i_tf.training import turns
+
+  with turns.follower(pathlib.Path('policy')):
+    yield
+
+
 _TRAIN = 'r2i-train --config=quickstart --workdir=run'
 _COMMAND, _CONFIG, _FILE = 'The command line', 'Fields', 'Config files'
 _WORKDIR, _TASK, _POLICY = 'Directories', 'Tasks', 'Policies'
@@ -343,6 +361,22 @@ CASES = (
     _evaluation('A SavedModel that is not there', ''),
     _evaluation('No episodes', '--episodes=0'),
     _evaluation('A word for a number', '--episodes=many'),
+    _evaluation('A word for a seed', '--seeds=0,one'),
+    _evaluation('A seed twice', '--seeds=3,3'),
+    _evaluation('No step', '--max_steps=0'),
+    Case(
+        _POLICY,
+        'Another process is evaluating it',
+        'r2i-evaluate --policy=policy',
+        _evaluating,
+        needs=('bsuite',),
+    ),
+    Case(
+        _POLICY,
+        'Another process follows it',
+        'r2i-evaluate --policy=policy --follow',
+        _following,
+    ),
     _evaluation('Another task', '--task=bsuite/catch/0'),
     _evaluation('A task that there is not', '--task=bsuite/memory_lane/2'),
     _evaluation(
