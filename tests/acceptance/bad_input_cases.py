@@ -149,6 +149,37 @@ def _following() -> Iterator[None]:
     yield
 
 
+_GYM = ('gymnasium',)
+_MINE = """
+import gymnasium
+import numpy as np
+
+class Room(gymnasium.Env):
+  action_space = gymnasium.spaces.Discrete(2)
+  observation_space = gymnasium.spaces.Box(0.0, 1.0, [3])
+  seen = np.zeros([3], np.float32)
+  def reset(self, *, seed=None, options=None):
+    return self.seen, {}
+  def step(self, action):
+    return self.seen, 0.0, False, False, {}
+
+class Broken(Room):
+  def __init__(self):
+    raise ValueError('the door is locked')
+
+class Unready(Room):
+  def reset(self, *, seed=None, options=None):
+    raise ValueError('the floor is wet')
+
+class Odd(Room):
+  seen = np.full([3], np.nan, np.float32)
+
+class Boundless(Room):
+  action_space = gymnasium.spaces.Box(-np.inf, np.inf, [2])
+
+for room in (Broken, Unready, Odd, Boundless):
+  gymnasium.register(f'{room.__name__}-v0', room)
+"""
 _TRAIN = 'r2i-train --config=quickstart --workdir=run'
 _COMMAND, _CONFIG, _FILE = 'The command line', 'Fields', 'Config files'
 _WORKDIR, _TASK, _POLICY = 'Directories', 'Tasks', 'Policies'
@@ -165,6 +196,13 @@ def _file(what: str, text: str) -> Case:
 
 def _task(what: str, task: str, *needs: str) -> Case:
   return Case(_TASK, what, f'{_TRAIN} --task={task}', needs=needs)
+
+
+def _own(what: str, name: str) -> Case:
+  """Returns the case of an environment in `mine.py`, by its name there."""
+  task = f'gymnasium/mine:{name}-v0'
+  prepare = lambda: _written({'mine.py': _MINE})
+  return Case(_TASK, what, f'{_TRAIN} --task={task}', prepare, needs=_GYM)
 
 
 def _evaluation(what: str, arguments: str, **changes: Any) -> Case:
@@ -344,6 +382,11 @@ CASES = (
     _task('Another domain', 'dmc/wolker/walk', 'dm_control'),
     _task('Another puzzle', 'popgym/RepeatPreviosEasy', 'popgym'),
     _task('An id misspelt', 'gymnasium/CartPoel-v1', 'gymnasium'),
+    _task('A module that there is not', 'gymnasium/mine:A-v0', 'gymnasium'),
+    _own('An environment that cannot be made', 'Broken'),
+    _own('An environment that cannot be reset', 'Unready'),
+    _own('An environment that begins with no number', 'Odd'),
+    _own('Actions without bounds', 'Boundless'),
     Case(_POLICY, 'No policy', 'r2i-evaluate'),
     Case(_POLICY, 'No directory', 'r2i-evaluate --policy=policy'),
     Case(
