@@ -8,9 +8,8 @@ import sys
 import typing
 from typing import Optional
 
-from r2i_tf import run_config
-
 from r2i_tf import errors
+from r2i_tf import run_config
 
 if typing.TYPE_CHECKING:
   from r2i_tf.training import ending
