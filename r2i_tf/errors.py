@@ -10,7 +10,9 @@ import re
 
 _FEW = 12  # As many names as a sentence can hold.
 _NEAR = 3
-_NODE = re.compile(r'^{{.*?}} ')  # TensorFlow names its operation first.
+# What TensorFlow puts around a reason: its operation, and a file, which may be
+# a temporary one.
+_AROUND = re.compile(r'^({{.*?}} )?(/[^;]*; )?|( \[Op:\w+\])$')
 
 
 class UserError(Exception):
@@ -37,7 +39,7 @@ def first_line(error: BaseException) -> str:
       or str(error)
       or repr(error)
   )
-  return _NODE.sub('', text.strip().splitlines()[0])
+  return _AROUND.sub('', text.strip().splitlines()[0])
 
 
 def did_you_mean(name: str, valid: Iterable[str], prefix: str = '') -> str:
