@@ -6,9 +6,13 @@ of this package prints it and ends; a traceback is for the unforeseen.
 
 from collections.abc import Iterable
 import difflib
+import re
 
 _FEW = 12  # As many names as a sentence can hold.
 _NEAR = 3
+# What TensorFlow puts around a reason: its operation, and a file, which may be
+# a temporary one.
+_AROUND = re.compile(r'^({{.*?}} )?(/[^;]*; )?|( \[Op:\w+\])$')
 
 
 class UserError(Exception):
@@ -21,6 +25,21 @@ class UserError(Exception):
 
 class RunError(UserError):
   """A run that cannot start or go on."""
+
+
+def first_line(error: BaseException) -> str:
+  """Returns what an error of a library says, in one line.
+
+  Args:
+    error: The error, of TensorFlow, of the system or another.
+  """
+  text = (
+      getattr(error, 'message', None)
+      or getattr(error, 'strerror', None)
+      or str(error)
+      or repr(error)
+  )
+  return _AROUND.sub('', text.strip().splitlines()[0])
 
 
 def did_you_mean(name: str, valid: Iterable[str], prefix: str = '') -> str:

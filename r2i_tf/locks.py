@@ -69,7 +69,7 @@ class Lock:
     except OSError as error:
       self.__exit__()
       raise errors.RunError(
-          f'{self._path} cannot be written: {error.strerror}.'
+          f'{self._path.parent} cannot be written: {error.strerror}.'
       ) from error
     return self
 

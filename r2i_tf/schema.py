@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import enum
+import math
 import re
+import sys
 import typing
 from typing import Any, Optional, TypeVar
 
 from r2i_tf import errors
 
 T = TypeVar('T')
+_LARGEST = int(sys.float_info.max)
 
 
 class ConfigError(errors.UserError, ValueError):
@@ -222,13 +225,18 @@ def _convert(hint: Any, value: Any, name: str, also: str = '') -> Any:
           f' {errors.did_you_mean(str(value), valid)}'
       ) from None
   if hint is float and isinstance(value, int) and not isinstance(value, bool):
-    return float(value)
+    value = float(value) if abs(value) <= _LARGEST else math.inf
+  if hint is float and isinstance(value, float) and not math.isfinite(value):
+    raise ConfigError(
+        f'config field {name!r} is {value}, but it takes a finite number{also}.'
+    )
   if hint is int and isinstance(value, float) and value.is_integer():
     return int(value)  # 1e6 on a command line
   if isinstance(value, bool) != (hint is bool) or not isinstance(value, hint):
     raise ConfigError(
-        f'config field {name!r} is {value!r}, a {type(value).__name__}, but it'
-        f' takes {_article(hint.__name__)}{also}.'
+        f'config field {name!r} is {value!r},'
+        f' {_article(type(value).__name__)}, but it takes'
+        f' {_article(hint.__name__)}{also}.'
     )
   return value
 

@@ -113,7 +113,7 @@ def test_a_lost_file_is_noticed_and_made_again(tmp_path):
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
   """As that of any file."""
   (tmp_path / 'file').write_text('')
-  with pytest.raises(errors.RunError, match='lock cannot be written: '):
+  with pytest.raises(errors.RunError, match='file cannot be written: '):
     _lock(tmp_path / 'file' / 'lock').__enter__()
 
 

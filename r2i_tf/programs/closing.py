@@ -8,11 +8,26 @@ import sys
 import typing
 from typing import Optional
 
+from r2i_tf import errors
 from r2i_tf import run_config
 
 if typing.TYPE_CHECKING:
   from r2i_tf.training import ending
   from r2i_tf.training import evaluation
+
+
+def close(summary: 'ending.Summary') -> None:
+  """Prints the report.
+
+  Args:
+    summary: The outcome of the run.
+
+  Raises:
+    errors.RunError: Something of the run could not be written.
+  """
+  print(report(summary), flush=True)
+  if summary.failures:
+    raise errors.RunError(' '.join(summary.failures))
 
 
 def report(summary: 'ending.Summary') -> str:

@@ -17,6 +17,19 @@ from r2i_tf.programs import config_flag
 from r2i_tf.programs import runtime
 
 _EXIT_CODE = 2
+# What absl says of a flag, and what this package says.
+_REWORDED = (
+    (r'^Flag (--\w+) must have a value other than None\.$', r'\1 is missing.'),
+    (
+        r'^flag (--\w+)=(.*): invalid literal .*',
+        r'\1 is \2, but it takes an int.',
+    ),
+    (
+        r'^flag (--\w+)=(.*): could not convert .*',
+        r'\1 is \2, but it takes a float.',
+    ),
+    (r'^flag (--\w+=.*: .*[^.])$', r'\1.'),
+)
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
@@ -81,6 +94,7 @@ def parse(
   Raises:
     errors.UserError: Something in it is wrong.
   """
+  _check_text(argv)
   asks_for_help = any(re.match('--?help', argument) for argument in argv)
   if config_flag.NAME in flag_values and not asks_for_help:
     config_flag.check(argv)
@@ -94,6 +108,19 @@ def parse(
         f'{rest[1]!r} is no flag; every argument has the form --name=value.'
     )
   return rest
+
+
+def _check_text(argv: Sequence[str]) -> None:
+  """Refuses what Python could not decode, and TensorFlow would not take."""
+  for argument in argv:
+    try:
+      argument.encode()
+    except UnicodeEncodeError:
+      raise errors.RunError(
+          f'{ascii(argument)} is no text in {sys.getfilesystemencoding()}, the'
+          ' encoding of this process: set PYTHONUTF8=1, or name files and'
+          ' directories in letters of ASCII.'
+      ) from None
 
 
 def _guarded_parse(argv: Sequence[str]) -> list[str]:
@@ -125,7 +152,10 @@ def _explain(error: Exception) -> errors.UserError:
     lines = str(error).strip().splitlines()
     # The last line of a traceback is the one that says what happened.
     line = lines[-1] if 'Traceback' in str(error) else lines[0]
-    return errors.RunError(re.sub(r'^flag --\w+=None: ', '', line))
+    line = re.sub(r'^flag --\w+=None: ', '', line)
+    for pattern, replacement in _REWORDED:
+      line = re.sub(pattern, replacement, line)
+    return errors.RunError(line)
   return errors.RunError(
       f'--config cannot be used: {type(error).__name__}: {error}'
   )

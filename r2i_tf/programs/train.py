@@ -93,7 +93,7 @@ def _train(
 
   strategy = strategies.create(kind, tpu)
   if address is None:
-    print(closing.report(run.train(config, workdir, strategy=strategy)))
+    closing.close(run.train(config, workdir, strategy=strategy))
     return
   from r2i_tf.roles import learner
 
@@ -101,5 +101,5 @@ def _train(
       config, workdir, address, connect_seconds, strategy=strategy
   )
   if summary is not None:
-    print(closing.report(summary))
+    closing.close(summary)
   command_line.end()

@@ -5,11 +5,12 @@ one before it, so that the whole learning curve can be drawn from the file.
 `records` reads it and lists its fields.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-import contextlib
 import json
 import math
+import os
 import pathlib
 from typing import Any
 
@@ -21,7 +22,10 @@ from r2i_tf.record import records
 
 
 class MetricsWriter:
-  """Appends records to both files."""
+  """Appends records to both files, also to new ones where they were deleted.
+
+  What a full disk does not take is kept and written with the next record.
+  """
 
   def __init__(
       self,
@@ -29,6 +33,7 @@ class MetricsWriter:
       tensorboard: pathlib.Path,
       first_step: int,
       first_train_step: int,
+      prepare: Callable[[], None],
   ):
     """Opens the files, and cuts the records beyond the last checkpoint.
 
@@ -39,24 +44,22 @@ class MetricsWriter:
         them, and a last line that is not whole, are dropped.
       first_train_step: Train steps there, beyond which records are dropped,
         too.
+      prepare: Called before something is written: sees to the directory, and
+        may raise what `write` then passes on.
 
     Raises:
       errors.RunError: One of them cannot be opened.
     """
+    self._prepare = prepare
+    self._path = path
+    self._tensorboard = tensorboard
+    self._unwritten = b''
     try:
-      with contextlib.ExitStack() as stack:
-        _cut(path, first_step, first_train_step)
-        self._file = stack.enter_context(open(path, 'a', encoding='utf-8'))
-        self._summaries = tf.summary.create_file_writer(str(tensorboard))
-        stack.pop_all()  # Both are open.
-    except OSError as error:
-      raise errors.RunError(
-          f'the record {path} cannot be written: {error.strerror}.'
-      ) from error
-    except tf.errors.OpError as error:
-      raise errors.RunError(
-          f'the record {tensorboard} cannot be written: {error.message}.'
-      ) from error
+      _cut(path, first_step, first_train_step)
+      self._append()
+      self._summaries = tf.summary.create_file_writer(str(tensorboard))
+    except (OSError, tf.errors.OpError) as error:
+      raise self._explained(error) from error
 
   def write(
       self, record: Mapping[str, Any], finished: Sequence[records.Episode]
@@ -66,22 +69,60 @@ class MetricsWriter:
     Args:
       record: Names to numbers or None, with the environment steps among them.
       finished: The episodes since the last record.
+
+    Raises:
+      errors.RunError: It cannot be written now. `metrics.jsonl` gets it with
+        the next one, TensorBoard does not.
     """
     line = {name: _plain(value) for name, value in record.items()}
     line['episode_steps'] = [e.environment_step for e in finished]
     line['episode_returns'] = [_plain(e.episode_return) for e in finished]
-    self._file.write(json.dumps(line) + '\n')
-    self._file.flush()
+    self._unwritten += json.dumps(line).encode() + b'\n'
+    try:
+      self._append()
+      self._summarize(record)
+    except (OSError, tf.errors.OpError) as error:
+      raise self._explained(error) from error
+
+  def close(self) -> None:
+    """Closes the files."""
+    self._summaries.close()
+
+  def _append(self) -> None:
+    """Writes what is not written yet, all of it or nothing."""
+    self._prepare()
+    # Opened each time: the file that was there may have been deleted.
+    with open(self._path, 'ab', buffering=0) as file:
+      size = file.tell()
+      try:
+        rest = memoryview(self._unwritten)
+        while rest:  # A disk takes what still fits before it says anything.
+          rest = rest[file.write(rest) :]
+      except OSError:
+        os.ftruncate(file.fileno(), size)
+        raise
+    self._unwritten = b''
+
+  def _summarize(self, record: Mapping[str, Any]) -> None:
+    """Writes a record for TensorBoard."""
+    if not any(self._tensorboard.glob('*')):
+      # TensorFlow would go on writing to the file that was deleted.
+      self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
     with self._summaries.as_default(step=record[records.STEP]):
       for name, value in record.items():
         if value is not None and name != records.STEP:
           tf.summary.scalar(name, value)
     self._summaries.flush()
 
-  def close(self) -> None:
-    """Closes both files."""
-    self._file.close()
-    self._summaries.close()
+  def _explained(self, error: Exception) -> errors.RunError:
+    """Returns the error that tells the user what cannot be written, and why."""
+    if isinstance(error, tf.errors.OpError):
+      path = self._tensorboard
+    else:
+      path = self._path
+    return errors.RunError(
+        f'the record {path} cannot be written: {errors.first_line(error)}.'
+    )
 
 
 def _cut(path: pathlib.Path, step: int, train_step: int) -> None:

@@ -1,5 +1,6 @@
 """The display of a run: a live line on a terminal, plain lines elsewhere."""
 
+import contextlib
 import dataclasses
 import shutil
 import sys
@@ -67,7 +68,10 @@ def _rate(rate: float) -> str:
 
 
 class Progress:
-  """Shows a run on `stream`; on a terminal as one line that renews itself."""
+  """Shows a run on `stream`; on a terminal as one line that renews itself.
+
+  A stream that takes nothing, such as a log on a full disk, ends no run.
+  """
 
   def __init__(self, steps: int, stream: Optional[TextIO] = None):
     """Starts the display.
@@ -88,8 +92,11 @@ class Progress:
 
   def update(self, status: Status) -> None:
     """Renews the live line; does nothing without a terminal."""
-    if not self._is_live:
-      return
+    if self._is_live:
+      with contextlib.suppress(OSError):
+        self._renew(status)
+
+  def _renew(self, status: Status) -> None:
     if self._bar is None:
       self._bar = tqdm.tqdm(
           total=self._steps,
@@ -113,13 +120,15 @@ class Progress:
 
   def note(self, text: str) -> None:
     """Writes a line that stays, above the live one where there is one."""
-    if self._bar is None:
-      print(text, file=self._stream, flush=True)
-    else:
-      self._bar.write(text, file=self._stream)
+    with contextlib.suppress(OSError):
+      if self._bar is None:
+        print(text, file=self._stream, flush=True)
+      else:
+        self._bar.write(text, file=self._stream)
 
   def close(self) -> None:
     """Ends the live line."""
     if self._bar is not None:
-      self._bar.close()
+      with contextlib.suppress(OSError):
+        self._bar.close()
       self._bar = None

@@ -15,6 +15,7 @@ import reverb
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
+from r2i_tf import errors
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf.agents import acting
@@ -140,7 +141,7 @@ class _Collector:
       except connection.ServerGoneError as error:
         lost = True
         if connection.is_open(self._address):
-          setup.note(f'the replay server broke off: {_first_line(error)}')
+          setup.note(f'the replay server broke off: {errors.first_line(error)}')
           time.sleep(_PAUSE)
         else:
           self._wait_for_server()
@@ -238,7 +239,3 @@ class _Collector:
     found = connection.read_identity(self._address)
     identity_lib.check_same(found, self._identity, self._address, setup.SHARED)
     self._writer.reopen()
-
-
-def _first_line(error: Exception) -> str:
-  return (str(error) or repr(error)).strip().splitlines()[0]

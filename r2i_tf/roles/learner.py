@@ -10,6 +10,7 @@ others; the first, the chief, does all the rest.
 """
 
 import contextlib
+import functools
 import time
 from typing import Optional
 
@@ -35,6 +36,7 @@ from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import saving as saving_lib
 from r2i_tf.training import schedule
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
@@ -163,14 +165,27 @@ class _Learning:
         strategy,
         config.train_steps_per_call,
     )
-    paths.create(config)
+    self._ending = ending.Ending(
+        config,
+        paths,
+        parts,
+        self._agent,
+        environment,
+        hosts,
+        interrupted,
+        progress.note,
+    )
+    if not checkpoints.checkpoints_in(paths.checkpoints):
+      self._ending.try_export()  # One that goes on has passed.
+    keep = functools.partial(paths.keep, config, progress.note)
     trackables = self._learner.trackables()
-    self._store = checkpoints.CheckpointStore(
+    store = checkpoints.CheckpointStore(
         paths.checkpoints, trackables, progress.note
     )
-    seconds = self._restore(progress) if hosts.is_chief else 0.0
+    seconds = self._restore(store, progress) if hosts.is_chief else 0.0
     self._learner.train_steps = hosts.of_chief(self._learner.train_steps)
     hosts.take_from_chief(trackables)
+    paths.create(config)
     writer = stack.enter_context(
         contextlib.closing(
             metrics.MetricsWriter(
@@ -178,11 +193,15 @@ class _Learning:
                 paths.tensorboard,
                 self._counts.environment_steps,
                 self._learner.train_steps,
+                keep,
             )
         )
     )
     self._monitor = monitor_lib.Monitor(
         config, self._counts, self._learner, writer, progress, seconds
+    )
+    self._saving = saving_lib.Saving(
+        config.checkpoint_seconds, store, self._monitor, keep
     )
     self._publisher: Optional[publishing.Publisher] = None
     if hosts.is_chief:
@@ -197,17 +216,7 @@ class _Learning:
               )
           )
       )
-    self._ending = ending.Ending(
-        config,
-        paths,
-        parts,
-        self._agent,
-        environment,
-        hosts,
-        interrupted,
-        progress.note,
-    )
-    self._saved = self._exported = time.monotonic()
+    self._exported = time.monotonic()
     self._compiled = False
 
   def loop(self) -> schedule.StopReason:
@@ -230,14 +239,13 @@ class _Learning:
       if not self._hosts.is_chief:
         continue
       self._monitor.show()
-      now = time.monotonic()
-      if now - self._saved >= self._config.checkpoint_seconds:
-        self._save_or_go_on()
-      if now - self._exported >= self._config.roles.export_seconds:
-        self._save_or_go_on()  # Exporting may be broken off.
+      if self._saving.is_due():
+        self._save()
+      unexported = time.monotonic() - self._exported
+      if unexported >= self._config.roles.export_seconds:
+        self._save()  # Exporting may be broken off.
         with self._limit.expendable('the policies were exported'):
-          self._ending.export()
-        self._exported = time.monotonic()
+          self._export()
     if self._hosts.is_chief:
       self._save()
     return stopped
@@ -255,11 +263,16 @@ class _Learning:
           self._learner.train_steps,
           self._monitor.seconds(),
           self._counts.episodes > 0,
+          self._saving.failures(),
       )
 
-  def _restore(self, progress: progress_lib.Progress) -> float:
+  def _restore(
+      self,
+      store: checkpoints.CheckpointStore,
+      progress: progress_lib.Progress,
+  ) -> float:
     """Goes back to the last checkpoint; returns the seconds until then."""
-    state = self._store.restore()
+    state = store.restore()
     if state is None:
       return 0.0
     self._learner.restore(state)
@@ -297,25 +310,21 @@ class _Learning:
     return schedule.stop_reason(self._counts, minutes, self._config)
 
   def _save(self) -> None:
-    """Writes a record and then a checkpoint, which so holds nothing newer."""
-    self._monitor.log()
-    self._store.save(
+    self._saving.save(
         # Not by environment steps: collectors may rest while this one trains.
         [self._learner.train_steps],
         {
             **self._learner.state(),
             **self._counts.state(),
-            **self._monitor.state(),
         },
     )
-    self._saved = time.monotonic()
 
-  def _save_or_go_on(self) -> None:
+  def _export(self) -> None:
     try:
-      self._save()
+      self._ending.export()
     except errors.RunError as error:
       self._monitor.note(f'the run goes on, but {error}')
-      self._saved = time.monotonic()
+    self._exported = time.monotonic()
 
 
 def _check_server(

@@ -1,6 +1,7 @@
 """From a run's configuration to what its roles agree on."""
 
 from collections.abc import Callable
+import contextlib
 import sys
 from typing import Any
 
@@ -74,9 +75,10 @@ def identity(
 
 
 def note(text: str) -> None:
-  """Writes a line to the log of a role, at once.
+  """Writes a line to the log of a role, at once, if that takes any.
 
   Args:
     text: The line.
   """
-  print(text, file=sys.stderr, flush=True)
+  with contextlib.suppress(OSError):
+    print(text, file=sys.stderr, flush=True)

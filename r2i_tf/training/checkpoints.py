@@ -114,8 +114,8 @@ class CheckpointStore:
       shutil.rmtree(unfinished, ignore_errors=True)
       raise errors.RunError(
           f'the checkpoint at step {counts[0]} could not be written to'
-          f' {self._directory}: {_first_line(error)}; the earlier ones are'
-          ' intact.'
+          f' {self._directory}: {errors.first_line(error)}; the earlier ones'
+          ' are intact.'
       ) from error
     self._prune()
 
@@ -144,7 +144,7 @@ class CheckpointStore:
       try:
         state = self._read(path, with_parts)
       except _READ_ERRORS as error:
-        reason = _first_line(error)
+        reason = errors.first_line(error)
         broken.append(path)
         self._report(
             f'checkpoint {path} cannot be read and is skipped: {reason}'
@@ -167,6 +167,8 @@ class CheckpointStore:
   ) -> Mapping[str, Any]:
     """Restores one checkpoint or raises one of `_READ_ERRORS`."""
     manifest = json.loads((path / _MANIFEST).read_text(encoding='utf-8'))
+    if not {'state', 'sizes'} <= set(manifest):
+      raise ValueError(f'{_MANIFEST} is damaged')
     for name, size in manifest['sizes'].items():
       found = (path / name).stat().st_size
       if found != size:
@@ -203,8 +205,3 @@ def step_of(checkpoint: pathlib.Path) -> int:
     checkpoint: Its directory.
   """
   return int(checkpoint.name.partition('-')[0])
-
-
-def _first_line(error: Exception) -> str:
-  text = getattr(error, 'message', None) or str(error) or repr(error)
-  return text.strip().splitlines()[0]

@@ -1,13 +1,21 @@
 """How a run ends: its policies, their evaluation, its curve, its outcome."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
 import dataclasses
+import os
 import pathlib
+import shutil
 from typing import Optional
 
+import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 
+from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.record import learning_curve
 from r2i_tf.record import records
@@ -36,6 +44,7 @@ class Summary:
     policy: The greedy policy's directory; None if it was not exported.
     plot: The learning curve; None without finished episodes.
     workdir: Where everything is.
+    failures: Sentences about what could not be written.
   """
 
   stopped: schedule.StopReason
@@ -48,6 +57,7 @@ class Summary:
   policy: Optional[pathlib.Path]
   plot: Optional[pathlib.Path]
   workdir: pathlib.Path
+  failures: tuple[str, ...] = ()
 
 
 class Ending:
@@ -86,15 +96,29 @@ class Ending:
     self._note = note
 
   def export(self) -> None:
-    """Writes the policies as they are now."""
-    export.export(
-        self._agent,
-        self._environment,
-        self._config.task,
-        self._config.environment,
-        self._paths.policies,
-        self._config.deterministic_export,
-    )
+    """Writes the policies as they are now.
+
+    Raises:
+      errors.RunError: They cannot be written.
+    """
+    directory = self._paths.policies
+    try:
+      export.export(
+          self._agent,
+          self._environment,
+          self._config.task,
+          self._config.environment,
+          directory,
+          self._config.deterministic_export,
+      )
+    except (OSError, tf.errors.OpError) as error:
+      for path in directory.glob(f'.*.{os.getpid()}'):
+        shutil.rmtree(path, ignore_errors=True)
+      raise errors.RunError(
+          f'the policies could not be written to {directory}:'
+          f' {errors.first_line(error)}; when that is mended, the same command'
+          ' exports them.'
+      ) from error
 
   def try_export(self) -> None:
     """Exports the greedy policy as it is now and removes it again.
@@ -119,8 +143,11 @@ class Ending:
       train_steps: int,
       seconds: float,
       has_episodes: bool,
+      failures: Sequence[str],
   ) -> Summary:
     """Exports and evaluates, unless the run was asked to stop; plots.
+
+    Where one of these cannot be written, the others are.
 
     Args:
       stopped: Why it ended.
@@ -128,19 +155,26 @@ class Ending:
       train_steps: Train steps over all starts.
       seconds: Wall time over all starts.
       has_episodes: Whether the record of this host has any.
+      failures: Sentences about what could not be written before.
 
     Returns:
       The outcome.
     """
-    policy, result = None, None
+    told = list(failures)
+    policy, result, plot = None, None, None
     is_over = stopped != schedule.StopReason.INTERRUPTED
     if is_over and self._hosts.is_chief:
       self._note(f'exporting the policies to {self._paths.policies}')
-      self.export()
-      policy = self._paths.policies / 'greedy'
-      result = self._evaluate(policy)
+      greedy = self._paths.policies / 'greedy'
+      with _told(told, greedy / evaluation.RESULT_FILE):
+        self.export()
+        policy = greedy
+        result = self._evaluate(greedy)
     # A host that leaves would take those that are still busy with it.
     self._hosts.add([0])
+    if has_episodes:
+      with _told(told, self._paths.plots):
+        plot = self._plot()
     return Summary(
         stopped=stopped,
         environment_steps=counts.environment_steps,
@@ -150,8 +184,9 @@ class Ending:
         minutes=seconds / 60,
         evaluation=result,
         policy=policy,
-        plot=self._plot() if has_episodes else None,
+        plot=plot,
         workdir=self._paths.path,
+        failures=tuple(told),
     )
 
   def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
@@ -159,15 +194,35 @@ class Ending:
     if not count:
       return None
     self._note(f'evaluating the greedy policy for {count} episodes')
-    return evaluation.evaluate(
-        policy,
-        count,
-        max_steps=self._config.evaluation_steps,
-        load=self._parts.load,
-        stop=lambda: self._interrupted.requested,
-    )
+    try:
+      return evaluation.evaluate(
+          policy,
+          count,
+          max_steps=self._config.evaluation_steps,
+          load=self._parts.load,
+          stop=lambda: self._interrupted.requested,
+      )
+    except locks.LockedError as error:
+      self._note(f'not evaluated here, since {error}')
+      return None
 
   def _plot(self) -> pathlib.Path:
     path = self._paths.plots / 'learning_curve.png'
     learning_curve.plot({self._config.task: self._paths.metrics}, path)
     return path
+
+
+@contextlib.contextmanager
+def _told(failures: list[str], path: pathlib.Path) -> Iterator[None]:
+  """Returns a context in which what the disk refuses becomes a sentence.
+
+  Args:
+    failures: Gets it.
+    path: What is to be written.
+  """
+  try:
+    yield
+  except errors.RunError as error:
+    failures.append(str(error))
+  except OSError as error:
+    failures.append(f'{path} cannot be written: {errors.first_line(error)}.')

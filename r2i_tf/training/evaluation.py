@@ -27,6 +27,7 @@ from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
 from r2i_tf.training import export
+from r2i_tf.training import turns
 
 RESULT_FILE = 'evaluation.json'
 _SEEDS = 2**31
@@ -77,6 +78,7 @@ class Evaluation:
   parallel: int
 
 
+@turns.one_at_a_time
 def evaluate(
     policy_directory: pathlib.Path,
     episodes: int,

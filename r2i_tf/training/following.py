@@ -12,10 +12,12 @@ import time
 from typing import Optional
 
 from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.training import evaluation
 from r2i_tf.training import export
 from r2i_tf.training import interruption
+from r2i_tf.training import turns
 
 _PAUSE = 0.5
 _TRIES = 3
@@ -42,9 +44,13 @@ def follow(
     parallel: As there.
 
   Raises:
-    errors.RunError: A policy that is there cannot act in the task.
+    errors.RunError: A policy that is there cannot act in the task, or another
+      process follows the same.
   """
-  with interruption.Interruption() as interrupted:
+  with (
+      interruption.Interruption() as interrupted,
+      turns.follower(policy_directory),
+  ):
     last, failures = None, 0
     while not interrupted.requested:
       found = _train_steps(policy_directory)
@@ -61,6 +67,9 @@ def follow(
             parallel=parallel,
             stop=lambda: interrupted.requested,
         )
+      except locks.LockedError:
+        time.sleep(_PAUSE)  # By the run itself, at its end, or by hand.
+        continue
       except (errors.RunError, OSError):
         failures += 1
         if failures == _TRIES:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 import time
 from typing import Any, Optional
 
+from r2i_tf import errors
+from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
@@ -16,7 +18,12 @@ _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
 
 
 class Monitor:
-  """Watches a run; writes its record and shows progress when it is time."""
+  """Watches a run; writes its record and shows progress when it is time.
+
+  Attributes:
+    failure: A sentence about why the last record could not be written; '' if
+      it was.
+  """
 
   def __init__(
       self,
@@ -46,6 +53,7 @@ class Monitor:
     self._writer = writer
     self._progress = progress
     self._forecasts = forecasts
+    self.failure = ''
     self._rates = (0.0, 0.0)
     self._recorded_counts = self._numbers()
     self._started = time.monotonic() - earlier_seconds
@@ -95,12 +103,24 @@ class Monitor:
         'train_steps_per_second': self._rates[1],
         **losses,
     }
-    self._writer.write(record, self._counts.take_finished())
+    self._write(record)
     self._progress.line(self._status())
 
   def note(self, text: str) -> None:
     """Shows a line that stays."""
     self._progress.note(text)
+
+  def _write(self, record: Mapping[str, Any]) -> None:
+    """Writes a record; of those that cannot be written, the first is told."""
+    try:
+      self._writer.write(record, self._counts.take_finished())
+      self.failure = ''
+    except locks.LockedError:
+      raise
+    except errors.RunError as error:
+      if not self.failure:
+        self.note(f'the run goes on, but {error}')
+      self.failure = str(error)
 
   def _status(self) -> progress_lib.Status:
     environment_rate, train_rate = self._rates_now()

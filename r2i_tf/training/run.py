@@ -10,8 +10,8 @@ environments and of the replay (`hosts`).
 
 from collections.abc import Mapping
 import contextlib
+import functools
 import math
-import time
 from typing import Any, Optional
 
 import numpy as np
@@ -20,7 +20,6 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import trajectory
 
-from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
@@ -40,6 +39,7 @@ from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import saving as saving_lib
 from r2i_tf.training import schedule
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
@@ -180,16 +180,29 @@ class _Run:
         strategy,
         config.train_steps_per_call,
     )
-    paths.create(config)
+    self._ending = ending.Ending(
+        config,
+        paths,
+        parts,
+        self._agent,
+        environment,
+        hosts,
+        interrupted,
+        progress.note,
+    )
+    if not newest:  # One that goes on has passed.
+      self._ending.try_export()
+    keep = functools.partial(paths.keep, config, progress.note)
     trackables = self._learner.trackables()
-    self._store = checkpoints.CheckpointStore(
+    store = checkpoints.CheckpointStore(
         paths.checkpoints,
         trackables if hosts.is_chief else {},
         progress.note,
         [replay],
     )
-    seconds, lost = self._restore(progress)
+    seconds, lost = self._restore(store, progress)
     hosts.take_from_chief(trackables)
+    paths.create(config)
     self._agreement = hosts_lib.Agreement(
         hosts, self._recorder, lost + math.ceil(config.prefill / hosts.count)
     )
@@ -202,6 +215,7 @@ class _Run:
                 paths.tensorboard,
                 self._recorder.environment_steps,
                 self._learner.train_steps,
+                keep,
             )
         )
     )
@@ -214,31 +228,20 @@ class _Run:
         seconds,
         self._forecasts(seed, progress) if hosts.is_chief else None,
     )
-    self._ending = ending.Ending(
-        config,
-        paths,
-        parts,
-        self._agent,
-        environment,
-        hosts,
-        interrupted,
-        progress.note,
+    self._saving = saving_lib.Saving(
+        config.checkpoint_seconds, store, self._monitor, keep
     )
-    self._saved = time.monotonic()
     self._compiled = False
     self._stretch = schedule.Stretch()
 
   def loop(self) -> schedule.StopReason:
     """Collects and trains, saves at the end, and returns why it stopped."""
     while True:
-      unsaved = time.monotonic() - self._saved
-      self._agree(
-          self._monitor.seconds(), unsaved >= self._config.checkpoint_seconds
-      )
+      self._agree(self._monitor.seconds(), self._saving.is_due())
       self._train()
       self._monitor.show()
       if self._agreement.save_is_due:
-        self._save_or_go_on()
+        self._save()
       stopped = self._stop_reason()
       if stopped is not None:
         break
@@ -255,6 +258,7 @@ class _Run:
         self._learner.train_steps,
         self._monitor.seconds(),
         self._recorder.episodes > 0,
+        self._saving.failures(),
     )
 
   def _forecasts(
@@ -270,15 +274,23 @@ class _Run:
     )
     return forecasts_lib.Forecasts(self._agent, batches, progress.note)
 
-  def _restore(self, progress: progress_lib.Progress) -> tuple[float, int]:
+  def _restore(
+      self,
+      store: checkpoints.CheckpointStore,
+      progress: progress_lib.Progress,
+  ) -> tuple[float, int]:
     """Goes back to the last checkpoint.
+
+    Args:
+      store: Of the checkpoints.
+      progress: Shows where the run goes on.
 
     Returns:
       The seconds of the run until then, and how many of its steps are not in
       the replay because it cannot be taken over.
     """
     lost = 0
-    state = self._store.restore(with_parts=self._has_these_hosts)
+    state = store.restore(with_parts=self._has_these_hosts)
     if state is not None:
       self._learner.restore(state)
       self._restore_counts(state)
@@ -364,14 +376,11 @@ class _Run:
     self._compiled = True
 
   def _save(self) -> None:
-    """Writes a record and then a checkpoint, which so holds nothing newer."""
-    self._monitor.log()
-    self._store.save(
+    self._saving.save(
         [self._agreement.environment_steps, self._learner.train_steps],
         {
             **self._learner.state(),
             **self._recorder.state(),
-            **self._monitor.state(),
             _HOSTS: self._hosts.count,
             _TOTAL: {
                 'environment_steps': self._agreement.environment_steps,
@@ -379,14 +388,6 @@ class _Run:
             },
         },
     )
-    self._saved = time.monotonic()
-
-  def _save_or_go_on(self) -> None:
-    try:
-      self._save()
-    except errors.RunError as error:
-      self._monitor.note(f'the run goes on, but {error}')
-      self._saved = time.monotonic()
 
 
 def _replay_size(

@@ -10,6 +10,7 @@ plots/               pictures
 .lock                the process that the run is in, while it is
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
@@ -110,31 +111,33 @@ class Workdir:
       self.check(config)
       yield
 
-  def keep(self, config: run_config.RunConfig) -> bool:
+  def keep(
+      self, config: run_config.RunConfig, note: Callable[[str], None]
+  ) -> None:
     """Makes the directory anew, if it was deleted while the run goes on.
 
     Args:
       config: The run's.
-
-    Returns:
-      Whether it was.
+      note: Shows a line, which says so.
 
     Raises:
       locks.LockedError: Another run has taken its place.
       errors.RunError: It cannot be made.
     """
     if not self._lock.is_lost():
-      return False
+      return
     self._lock.renew()
     if not self.config.exists():
       self.create(config)
-      return True
-    if _identity(self.config) != self._config_file:
+      note(
+          f'{self.path} was deleted while the run went on; it is made again,'
+          ' without the records and checkpoints until now'
+      )
+    elif _identity(self.config) != self._config_file:
       raise locks.LockedError(
           f'--workdir {self.path} was deleted while the run went on, and holds'
           ' another run now; this one ends, and writes nothing there.'
       )
-    return False
 
   def check(self, config: run_config.RunConfig) -> None:
     """Refuses a directory that the run cannot use, before anything is built.

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from r2i_tf import errors
 from r2i_tf.programs import closing
 from r2i_tf.training import ending
 from r2i_tf.training import schedule
@@ -13,8 +14,8 @@ from r2i_tf.training import schedule
 _POLICY = pathlib.Path('runs/my run/policies/greedy')
 
 
-def _lines(policy=_POLICY):
-  summary = ending.Summary(
+def _summary(policy, failures=()):
+  return ending.Summary(
       stopped=schedule.StopReason.STEPS,
       environment_steps=10,
       train_steps=2,
@@ -25,10 +26,13 @@ def _lines(policy=_POLICY):
       policy=policy,
       plot=None,
       workdir=pathlib.Path('runs/my run'),
+      failures=failures,
   )
-  return dict(
-      line.split(':', 1) for line in closing.report(summary).split('\n')
-  )
+
+
+def _lines(policy=_POLICY):
+  report = closing.report(_summary(policy))
+  return dict(line.split(':', 1) for line in report.split('\n'))
 
 
 @pytest.fixture(name='scripts')
@@ -76,3 +80,11 @@ def test_a_file_of_a_checkout_is_started_as_it_was(scripts, monkeypatch):
       str(scripts / 'python'),
       'launch/evaluate.py',
   ]
+
+
+def test_what_could_not_be_written_comes_after_the_report(capsys):
+  """As an error, so that the program does not end as if all were well."""
+  with pytest.raises(errors.RunError, match='^no room. no light.$'):
+    closing.close(_summary(None, ('no room.', 'no light.')))
+  assert capsys.readouterr().out.startswith('stopped because it has taken')
+  closing.close(_summary(_POLICY))

@@ -1,6 +1,7 @@
 """The command line: what it takes, and how it refuses."""
 
 import importlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -160,6 +161,9 @@ def test_a_recipe_starts_a_file_of_ones_own(tmp_path):
         ('--config.steps=many', "'steps' is 'many', a str, but it takes an"),
         ('--config.steps=1.5', "'steps' is 1.5, a float, but it takes an int"),
         ('--config.steps', '--config.steps has no value; every argument has'),
+        ('--config.train_ratio=1e999', 'is inf, but it takes a finite number.'),
+        ('--config.train_ratio=' + '9' * 400, 'it takes a finite number.'),
+        ('--config.max_minutes=-1e999', 'a finite number or None.'),
         ('--config.steps=-1', 'steps is -1, but it must be positive'),
         ('--config.max_minutes=soon', 'it takes a float or None'),
         ('--config.replay=3', 'as in --config.replay.capacity=<value>.'),
@@ -321,6 +325,25 @@ def test_programs_can_be_imported_side_by_side():
   for name in ('train', 'evaluate', 'tasks', 'tpu_preflight'):
     importlib.import_module(f'r2i_tf.programs.{name}')
   assert set(flags.FLAGS) == before
+
+
+@pytest.mark.parametrize('module', ['train', 'evaluate'])
+def test_a_name_in_another_encoding_is_one_sentence(module):
+  """It says how the name can be used all the same."""
+  process = subprocess.run(
+      [
+          sys.executable,
+          '-c',
+          f'from r2i_tf.programs import {module}; {module}.main()',
+          '--workdir=läuft'.encode(),
+      ],
+      env={**os.environ, 'LC_ALL': 'C', 'PYTHONUTF8': '0'},
+      capture_output=True,
+      check=False,
+  )
+  assert process.returncode == 2
+  [line] = process.stderr.decode('ascii').splitlines()
+  assert line.startswith("error: '--workdir=l") and 'set PYTHONUTF8=1' in line
 
 
 def test_help_of_a_console_script_has_text_and_flags():

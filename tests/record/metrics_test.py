@@ -15,6 +15,7 @@ def _write(directory, first_step, *steps, **fields):
       directory / 'tensorboard',
       first_step,
       first_train_step=7,
+      prepare=lambda: None,
   )
   for step in steps:
     record = {'environment_steps': step, 'minutes': step / 10, **fields}

@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from r2i_tf.record import progress
 
 _STATUS = progress.Status(
@@ -43,6 +45,24 @@ def test_a_terminal_gets_one_line_that_renews_itself():
   shown.close()
   assert '\r' in stream.getvalue()
   assert 'return 0.5 | ETA 1m25s | 42 episodes' in stream.getvalue()
+
+
+@pytest.mark.parametrize('is_live', [False, True])
+def test_a_stream_that_takes_nothing_ends_no_run(is_live):
+  """Such as a log on a full disk, or the pipe to a program that has ended."""
+
+  class Full(io.StringIO):
+
+    def isatty(self):
+      return is_live
+
+    def write(self, text):
+      raise OSError(28, 'No space left on device')
+
+  shown = progress.Progress(10_000, Full())
+  shown.line(_STATUS)
+  shown.note('exporting')
+  shown.close()
 
 
 def test_durations_are_read_at_a_glance():

@@ -17,8 +17,8 @@ from tests.training import hosts_program as program
 _MODULE = 'tests.training.hosts_program'
 
 
-def _start_two(workdir, steps):
-  return processes.start_hosts(2, _MODULE, workdir, steps)
+def _start_two(workdir, *arguments):
+  return processes.start_hosts(2, _MODULE, workdir, *arguments)
 
 
 def _summary(process):
@@ -57,6 +57,16 @@ def test_two_hosts_then_one(tmp_path):
   assert 'a run of 2 hosts and is one of 1 now' in messages
   assert alone['environment_steps'] == 320
   assert alone['weight'] == alone['train_steps'] > chief['train_steps']
+
+
+def test_hosts_that_only_train_stop_together(tmp_path):
+  """Their time is up at the same train step, however many are still due."""
+  both = _start_two(tmp_path, 200, 1e9, 0.05)
+  (chief, _), (other, _) = map(_summary, both)
+  assert chief['stopped'] == other['stopped'] == 'MINUTES'
+  assert chief['environment_steps'] == other['environment_steps'] == 42
+  assert chief['train_steps'] == other['train_steps'] > 0
+  assert chief['weight'] == other['weight'] == chief['train_steps']
 
 
 def test_a_lost_host_ends_the_run_of_the_other(tmp_path):

@@ -77,7 +77,7 @@ def test_a_run_that_stopped_goes_on_with_all_of_its_counts(tmp_path):
 
 def test_a_run_killed_between_checkpoints_loses_only_what_came_after(tmp_path):
   """What was recorded after the last checkpoint is lived and counted anew."""
-  config = fakes.config()
+  config = fakes.config(log_seconds=1e6)
   run.train(config, str(tmp_path), fakes.parts())
   with open(_metrics(tmp_path), 'a', encoding='utf-8') as file:
     record = {'environment_steps': 999, 'minutes': 1, 'episode_steps': [999]}

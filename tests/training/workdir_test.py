@@ -169,25 +169,27 @@ def test_a_run_has_its_directory_for_itself(tmp_path):
 def test_a_directory_that_was_deleted_is_made_again(tmp_path):
   """With the configuration and the lock; and not where another run is."""
   config = fakes.config()
-  one = workdir.Workdir(str(tmp_path / 'run'))
+  one, lines = workdir.Workdir(str(tmp_path / 'run')), []
   with one.held(config):
     one.create(config)
-    assert not one.keep(config)
+    one.keep(config, lines.append)
     one.config.with_name('.lock').unlink()
-    assert not one.keep(config)
+    one.keep(config, lines.append)
+    assert lines == []
     shutil.rmtree(one.path)
-    assert one.keep(config)
-    assert not one.keep(config)
+    one.keep(config, lines.append)
+    one.keep(config, lines.append)
+    assert len(lines) == 1 and 'it is made again' in lines[0]
     one.check(config)
 
     shutil.rmtree(one.path)
     other = workdir.Workdir(str(one.path))
     with other.held(config):
       with pytest.raises(locks.LockedError, match='is that of a run in'):
-        one.keep(config)
+        one.keep(config, lines.append)
       other.create(config)
     with pytest.raises(locks.LockedError, match='holds another run now'):
-      one.keep(config)
+      one.keep(config, lines.append)
 
 
 def test_the_version_is_on_record(tmp_path, monkeypatch):
