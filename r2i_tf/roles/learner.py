@@ -20,6 +20,7 @@ from tf_agents.specs import tensor_spec
 from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import run_config
+from r2i_tf.agents import r2i_agent
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.replay.reverb import connection
@@ -31,6 +32,7 @@ from r2i_tf.roles import publishing
 from r2i_tf.roles import setup
 from r2i_tf.training import checkpoints
 from r2i_tf.training import ending
+from r2i_tf.training import forecasts as forecasts_lib
 from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
@@ -198,7 +200,13 @@ class _Learning:
         )
     )
     self._monitor = monitor_lib.Monitor(
-        config, self._counts, self._learner, writer, progress, seconds
+        config,
+        self._counts,
+        self._learner,
+        writer,
+        progress,
+        seconds,
+        self._forecasts(progress) if hosts.is_chief else None,
     )
     self._saving = saving_lib.Saving(
         config.checkpoint_seconds, store, self._monitor, keep
@@ -265,6 +273,19 @@ class _Learning:
           self._counts.episodes > 0,
           self._saving.failures(),
       )
+
+  def _forecasts(
+      self, progress: progress_lib.Progress
+  ) -> Optional[forecasts_lib.Forecasts]:
+    """Returns what looks at the world model, if the agent has one here."""
+    if self._learner.feeds or not isinstance(self._agent, r2i_agent.R2IAgent):
+      return None
+    batches = iter(self._reader.dataset())
+    return forecasts_lib.Forecasts(
+        self._agent,
+        lambda: next(batches) if self._reader.is_ready() else None,
+        progress.note,
+    )
 
   def _restore(
       self,

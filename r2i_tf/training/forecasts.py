@@ -9,9 +9,10 @@ observations.
 import collections
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Optional
 
 import numpy as np
-import tensorflow as tf
+from tf_agents.trajectories import trajectory
 
 from r2i_tf.agents import r2i_agent
 
@@ -28,19 +29,20 @@ class Forecasts:
   def __init__(
       self,
       agent: r2i_agent.R2IAgent,
-      batches: tf.data.Dataset,
+      draw: Callable[[], Optional[trajectory.Trajectory]],
       note: Callable[[str], None],
   ):
     """Looks at nothing yet.
 
     Args:
       agent: Its world model forecasts.
-      batches: Trajectories [B, T, ...], not those that are trained on: a run
-        would not repeat if its batches hung on when it looks.
+      draw: Returns trajectories [B, T, ...], or None where there are none now.
+        They are not to be missed where the run trains: it would not repeat if
+        its batches hung on when it looks.
       note: Shows a line.
     """
     self._agent = agent
-    self._batches = iter(batches)
+    self._draw = draw
     self._note = note
     self._looks: collections.deque[tuple[float, float, float]] = (
         collections.deque(maxlen=_LOOKS)
@@ -53,7 +55,10 @@ class Forecasts:
     Args:
       losses: The means of the train steps since the last look.
     """
-    errors = self._agent.forecast(next(self._batches))
+    batch = self._draw()
+    if batch is None:
+      return {}
+    errors = self._agent.forecast(batch)
     if not errors.count:
       return {}
     forecast, persistence = np.mean(errors.forecast), np.mean(

@@ -267,12 +267,16 @@ class _Run:
     """Returns what looks at the world model, if the agent has one here."""
     if self._learner.feeds or not isinstance(self._agent, r2i_agent.R2IAgent):
       return None
-    batches = self.replay.sample(
-        min(forecasts_lib.SEQUENCES, self._config.replay.batch_size),
-        self._config.replay.sequence_length,
-        sampling.Sampling((seed + 1) % 2**31),
+    batches = iter(
+        self.replay.sample(
+            min(forecasts_lib.SEQUENCES, self._config.replay.batch_size),
+            self._config.replay.sequence_length,
+            sampling.Sampling((seed + 1) % 2**31),
+        )
     )
-    return forecasts_lib.Forecasts(self._agent, batches, progress.note)
+    return forecasts_lib.Forecasts(
+        self._agent, lambda: next(batches), progress.note
+    )
 
   def _restore(
       self,

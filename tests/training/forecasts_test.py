@@ -19,11 +19,11 @@ class _Agent:
     return self._errors
 
 
-def _looks(error, free, count=3.0, looks=30):
+def _looks(error, free, count=3.0, looks=30, batch='a batch'):
   """Returns the scalars of the last look, and the lines shown until then."""
   lines = []
   looker = forecasts.Forecasts(
-      _Agent(error, count), tf.data.Dataset.counter(), lines.append
+      _Agent(error, count), lambda: batch, lines.append
   )
   for _ in range(looks):
     found = looker.measure({'world_model/free_share': free})
@@ -54,3 +54,8 @@ def test_others_are_not(error, free, count, looks):
   """A warning that comes too often is not read."""
   found, lines = _looks(error, free, count, looks)
   assert not lines and bool(found) == bool(count)
+
+
+def test_without_sequences_there_is_no_look():
+  """A replay server has none to spare now."""
+  assert _looks(0.101, 0.8, batch=None) == ({}, [])
