@@ -331,9 +331,9 @@ def test_starts_per_sequence(agent):
         ),
         (small.VECTOR, tf.TensorSpec([2], tf.float32), 'without bounds'),
         (
-            tf.TensorSpec([4, 4, 3], tf.float32),
+            tf.TensorSpec([64, 64, 3], tf.float32),
             small.DISCRETE,
-            'has rank 3 and the dtype float32',
+            '12,288 numbers',
         ),
         (tf.TensorSpec([], tf.string), small.DISCRETE, 'has the dtype string'),
     ],
