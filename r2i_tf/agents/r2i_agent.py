@@ -59,7 +59,7 @@ class R2IAgent(tf_agent.TFAgent):
       UnsupportedSpecError: A spec is one that R2I cannot take.
       schema.ConfigError: The observation cannot be encoded as `config` says.
     """
-    self._config = config = config or agent_config.R2IConfig()
+    config = config or agent_config.R2IConfig()
     spec_checks.check_specs(
         time_step_spec,
         action_spec,
@@ -80,6 +80,7 @@ class R2IAgent(tf_agent.TFAgent):
         config.world_model.bins,
         dtype,
     )
+    self._config = config
     self._train_step = train_step_lib.TrainStep(
         self._world_model, self._behavior, self._policy_features, config, seed
     )
