@@ -61,7 +61,7 @@ class R2IAgent(tf_agent.TFAgent):
       UnsupportedSpecError: A spec is one that R2I cannot take.
       schema.ConfigError: The observation cannot be encoded as `config` says.
     """
-    self._config = config = config or agent_config.R2IConfig()
+    config = config or agent_config.R2IConfig()
     spec_checks.check_specs(time_step_spec, action_spec, config.world_model)
     dtype = tf.keras.mixed_precision.Policy(config.precision.value)
     actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
@@ -79,6 +79,7 @@ class R2IAgent(tf_agent.TFAgent):
         config.world_model.bins,
         dtype,
     )
+    self._config = config
     self._train_step = train_step_lib.TrainStep(
         self._world_model, self._behavior, self._policy_features, config, seed
     )

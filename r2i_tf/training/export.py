@@ -31,6 +31,8 @@ from r2i_tf.training import signatures
 
 # What PolicySaver says of `_Exported`.
 _NO_DISTRIBUTION = 'WARNING: Could not serialize policy.distribution()'
+# What TensorFlow says of keys that are not ASCII, and then takes another name.
+_NO_NODE_NAME = '`time_step_observation'
 TASK_FILE = 'task.json'
 _TRIAL = '.trial_export'
 
@@ -127,15 +129,18 @@ def _greedy(agent: tf_agent.TFAgent, deterministic: bool) -> tf_policy.TFPolicy:
 def _save(
     policy: '_Exported', train_step: tf.Variable, directory: pathlib.Path
 ) -> None:
-  with quiet.log_messages('absl', _NO_DISTRIBUTION):
+  with (
+      quiet.log_messages('absl', _NO_DISTRIBUTION),
+      quiet.log_messages('tensorflow', _NO_NODE_NAME),
+  ):
     saver = policy_saver.PolicySaver(
         policy,
         batch_size=None,
         use_nest_path_signatures=False,  # Which fails for some keys.
         train_step=train_step,
     )
-  saver.signatures[signatures.SERVING] = signatures.serving_function(policy)
-  saver.save(str(directory))
+    saver.signatures[signatures.SERVING] = signatures.serving_function(policy)
+    saver.save(str(directory))
 
 
 class _Exported(tf_policy.TFPolicy):
