@@ -261,7 +261,10 @@ def _unknown(
     name = f'{path}.{key}' if path else key
     if key not in known:
       yield name
-    elif isinstance(value, dict) and isinstance(known[key], dict):
+    # What is empty by default is a mapping of its user's own keys.
+    elif (
+        isinstance(value, dict) and isinstance(known[key], dict) and known[key]
+    ):
       yield from _unknown(value, known[key], name)
 
 

@@ -91,6 +91,21 @@ def test_fields_that_this_version_lacks_are_refused(tmp_path):
     directory.check(config)
 
 
+def test_keywords_of_an_environment_are_fields_of_their_own(tmp_path):
+  """The run goes on with the same, and not with others."""
+
+  def config(**kwargs):
+    options = environments.GymnasiumOptions(kwargs=kwargs)
+    suites = environments.SuiteOptions(gymnasium=options)
+    return dataclasses.replace(fakes.config(), environment=suites)
+
+  directory = _created(tmp_path / 'run', config(is_slippery=False))
+  directory.check(config(is_slippery=False))
+  for other in ({}, {'is_slippery': True}, {'map_name': '8x8'}):
+    with pytest.raises(errors.RunError, match='environment.gymnasium.kwargs'):
+      directory.check(config(**other))
+
+
 def test_a_field_of_the_display_that_came_or_went_is_no_hindrance(tmp_path):
   """As little as another value of it."""
   config = fakes.config()
