@@ -346,7 +346,8 @@ def test_unsupported_specs(observation_spec, action_spec, sentence):
 
 def test_what_is_ignored_may_be_of_any_kind():
   """A part that the configuration leaves out need not be one R2I can take."""
-  spec = {'depth': tf.TensorSpec([8, 8, 1], tf.float32), 'state': small.VECTOR}
+  depth = tf.TensorSpec([80, 80, 1], tf.float32)
+  spec = {'depth': depth, 'state': small.VECTOR}
   config = small.config()
   with pytest.raises(UnsupportedSpecError, match='depth'):
     R2IAgent(ts.time_step_spec(spec), small.DISCRETE, config)
