@@ -72,11 +72,12 @@ def export(
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f'.{name}.{os.getpid()}'
     shutil.rmtree(unfinished, ignore_errors=True)
-    exported = _Exported(policy)
-    _save(exported, agent.train_step_counter, unfinished)
-    files.write_json(
-        unfinished / TASK_FILE, {**description, 'names': exported.names}
-    )
+    _save(_Exported(policy), agent.train_step_counter, unfinished)
+    names = {
+        root: signatures.by_key(root, nest)
+        for root, nest in _named_parts(policy).items()
+    }
+    files.write_json(unfinished / TASK_FILE, {**description, 'names': names})
     files.replace_directory(unfinished, directory / name)
 
 
@@ -143,26 +144,29 @@ def _save(
     saver.save(str(directory))
 
 
+def _named_parts(policy: tf_policy.TFPolicy) -> dict[str, Any]:
+  """Returns the nests of specs whose leaves have names of their keys."""
+  return {
+      'observation': policy.time_step_spec.observation,
+      'state': policy.policy_state_spec,
+      'action': policy.action_spec,
+  }
+
+
 class _Exported(tf_policy.TFPolicy):
   """A policy as it is exported.
 
   Its tensors have names that fit every signature. It has no `distribution`:
   that gives types of TensorFlow Probability, and a SavedModel that has them can
   be loaded only where TF-Agents has registered those.
-
-  Attributes:
-    names: Of observation, state and action: the names of the tensors by their
-      keys.
   """
 
   def __init__(self, policy: tf_policy.TFPolicy) -> None:
     time_step_spec = policy.time_step_spec
-    parts = {
-        'observation': time_step_spec.observation,
-        'state': policy.policy_state_spec,
-        'action': policy.action_spec,
+    named = {
+        root: signatures.named(root, nest)
+        for root, nest in _named_parts(policy).items()
     }
-    named = {root: signatures.named(root, nest) for root, nest in parts.items()}
     super().__init__(
         time_step_spec._replace(
             step_type=signatures.named('step_type', time_step_spec.step_type),
@@ -185,9 +189,6 @@ class _Exported(tf_policy.TFPolicy):
         lambda time_step, state: policy.action(time_step, state),
         autograph=False,
     )
-    self.names = {
-        root: signatures.by_key(root, nest) for root, nest in parts.items()
-    }
 
   def _get_initial_state(self, batch_size: Optional[int]) -> Any:
     return self._initial_state(batch_size)
