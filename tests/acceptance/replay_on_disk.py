@@ -190,9 +190,9 @@ def _private_bytes(pid: int) -> int:
 
 
 def _newest(workdir: pathlib.Path) -> int:
-  """Returns the step of the newest checkpoint; 0 without one."""
-  names = [p.name for p in (workdir / 'checkpoints').glob('[0-9]*')]
-  return max(map(int, names), default=0)
+  """Returns the environment step of the newest checkpoint; 0 without one."""
+  found = (workdir / 'checkpoints').glob('[0-9]*')
+  return max((int(p.name.partition('-')[0]) for p in found), default=0)
 
 
 def _table(record: dict[str, Any]) -> str:
