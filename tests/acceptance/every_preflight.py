@@ -26,7 +26,18 @@ _REPLICAS = 4  # Of the programs of one of several.
 
 _RECIPES = flags.DEFINE_list(
     'recipes',
-    sorted(path.stem for path in (_ROOT / 'configs').glob('[a-z]*.py')),
+    [
+        'quickstart',
+        'bsuite',
+        'popgym',
+        'memory_maze',
+        'atari100k',
+        'dmc_proprio',
+        'dmc_vision',
+        'learning:repeat_previous',
+        'learning:cartpole_balance',
+        'learning:catch_images',
+    ],
     'Recipes of configs/.',
 )
 _CHIPS = flags.DEFINE_list('chips', list(_TOPOLOGIES), 'Generations.')
@@ -58,7 +69,8 @@ def main(_: Any) -> None:
 def _compile(
     results: pathlib.Path, recipe: str, chip: str, replicas: int
 ) -> None:
-  result = results / f'{recipe}-{chip}-{replicas}.json'
+  name = recipe.replace(':', '.')
+  result = results / f'{name}-{chip}-{replicas}.json'
   if result.exists():
     return
   print(result.stem, flush=True)
@@ -84,7 +96,7 @@ def _row(path: pathlib.Path) -> dict[str, Any]:
   recipe, chip, _ = path.stem.rsplit('-', 2)
   found = json.loads(path.read_text())
   return {
-      'recipe': recipe,
+      'recipe': recipe.replace('.', ':'),
       'chip': chip,
       'precision': found['config']['agent']['precision'],
       **{
