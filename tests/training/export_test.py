@@ -59,7 +59,15 @@ def _policies(agent, tmp_path_factory):
 
 
 def _observations(batch, seed=0):
-  return tensor_spec.sample_spec_nest(_SPEC, outer_dims=(batch,), seed=seed)
+  rng = np.random.default_rng(seed)
+
+  def draw(spec):
+    shape = [batch, *spec.shape]
+    if spec.dtype == tf.uint8:
+      return tf.constant(rng.integers(0, 256, shape), tf.uint8)
+    return tf.constant(rng.normal(size=shape), tf.float32)
+
+  return tf.nest.map_structure(draw, _SPEC)
 
 
 def _serve(serving, names, observation, is_first, state):
