@@ -19,6 +19,7 @@ from r2i_tf.agents import r2i_agent
 SEQUENCES = 4  # Of one look, at most.
 _LOOKS = 20  # That a warning is about.
 _GOOD = 0.9  # A forecast of less than this share of the other's error is one.
+_MOVES = 0.1  # Standing still is no forecast beyond this share of the spread.
 _FREE = 0.5
 _FREE_SHARE = 'world_model/free_share'
 
@@ -44,8 +45,8 @@ class Forecasts:
     self._agent = agent
     self._draw = draw
     self._note = note
-    self._looks: collections.deque[tuple[float, float, float]] = (
-        collections.deque(maxlen=_LOOKS)
+    self._looks: collections.deque[tuple[float, ...]] = collections.deque(
+        maxlen=_LOOKS
     )
     self._has_warned = False
 
@@ -64,8 +65,9 @@ class Forecasts:
     forecast, persistence = np.mean(errors.forecast), np.mean(
         errors.persistence
     )
+    free_share = losses.get(_FREE_SHARE, 0.0)
     self._looks.append(
-        (float(forecast), float(persistence), losses.get(_FREE_SHARE, 0.0))
+        (float(forecast), float(persistence), float(errors.spread), free_share)
     )
     self._warn(len(errors.forecast))
     return {
@@ -76,9 +78,11 @@ class Forecasts:
   def _warn(self, horizon: int) -> None:
     if self._has_warned or len(self._looks) < _LOOKS:
       return
-    forecast, persistence, free = np.mean(self._looks, 0)
+    forecast, persistence, spread, free = np.mean(self._looks, 0)
     if forecast < _GOOD * persistence or free < _FREE:
       return
+    if persistence < _MOVES * spread:
+      return  # Hardly anything moves, and nothing is to be foreseen.
     self._has_warned = True
     self._note(
         f'warning: over the next {horizon} steps the world model foresees'

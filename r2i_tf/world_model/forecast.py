@@ -24,11 +24,14 @@ class Errors(NamedTuple):
   Attributes:
     forecast: float32 [H], of the model, 1 to H steps ahead.
     persistence: float32 [H], of the last observation that it was shown.
+    spread: float32 scalar, of the mean of all these observations: what a
+      forecast has that knows their distribution, and no more.
     count: float32 scalar, the sequences that these are means over.
   """
 
   forecast: tf.Tensor
   persistence: tf.Tensor
+  spread: tf.Tensor
   count: tf.Tensor
 
 
@@ -73,7 +76,8 @@ def errors(
       lambda x: tf.transpose(x, [1, 0, *range(2, x.shape.rank)]),
       ahead.observation,
   )
-  forecast = persistence = tf.zeros([])
+  forecast = persistence = spread = tf.zeros([])
+  weight = tf.cast(counted, tf.float32) / tf.maximum(count, 1.0) / horizon
   for distribution, value_of in model.decode(features):
     target = distribution.transformed(value_of(came))  # [H, B, ...]
     shape = tf.concat(
@@ -82,6 +86,11 @@ def errors(
     expected = tf.reduce_mean(tf.reshape(distribution.location, shape), 2)
     stays = distribution.transformed(value_of(last))
     axes = list(range(2, target.shape.rank))
+    # NaN may stand where nothing counts.
+    shape = tf.concat([[-1], tf.ones_like(tf.shape(target)[2:])], 0)
+    seen = tf.where(tf.reshape(counted, shape), target, tf.zeros_like(target))
+    center = tf.reduce_sum(seen * tf.reshape(weight, shape), [0, 1])
+    spread += tf.reduce_sum(tf.square(target - center), axes)
     forecast += tf.reduce_sum(tf.square(target - expected), axes)
     persistence += tf.reduce_sum(tf.square(target - stays), axes)
 
@@ -89,7 +98,9 @@ def errors(
     error = tf.where(counted, error, tf.zeros_like(error))
     return tf.reduce_sum(error, 1) / tf.maximum(count, 1.0)
 
-  return Errors(mean(forecast), mean(persistence), count)
+  return Errors(
+      mean(forecast), mean(persistence), tf.reduce_mean(mean(spread)), count
+  )
 
 
 def _imagined(

@@ -10,20 +10,23 @@ from r2i_tf.world_model import forecast
 
 class _Agent:
 
-  def __init__(self, error, count=3.0):
+  def __init__(self, error, count, spread):
     self._errors = forecast.Errors(
-        np.full(5, error), np.full(5, 0.1), tf.constant(count)
+        np.full(5, error),
+        np.full(5, 0.1),
+        tf.constant(spread),
+        tf.constant(count),
     )
 
   def forecast(self, _):
     return self._errors
 
 
-def _looks(error, free, count=3.0, looks=30, batch='a batch'):
+def _looks(error, free, count=3.0, looks=30, spread=0.4, batch='a batch'):
   """Returns the scalars of the last look, and the lines shown until then."""
   lines = []
   looker = forecasts.Forecasts(
-      _Agent(error, count), lambda: batch, lines.append
+      _Agent(error, count, spread), lambda: batch, lines.append
   )
   for _ in range(looks):
     found = looker.measure({'world_model/free_share': free})
@@ -42,17 +45,18 @@ def test_a_model_that_stands_still_is_warned_of_once():
 
 
 @pytest.mark.parametrize(
-    'error, free, count, looks',
+    'error, free, count, looks, spread',
     [
-        (0.05, 0.8, 3.0, 30),  # It foresees.
-        (0.101, 0.1, 3.0, 30),  # Something else is the matter.
-        (0.101, 0.8, 3.0, 10),  # It has hardly begun.
-        (0.101, 0.8, 0.0, 30),  # No sequence would do.
+        (0.05, 0.8, 3.0, 30, 0.4),  # It foresees.
+        (0.101, 0.1, 3.0, 30, 0.4),  # Something else is the matter.
+        (0.101, 0.8, 3.0, 10, 0.4),  # It has hardly begun.
+        (0.101, 0.8, 0.0, 30, 0.4),  # No sequence would do.
+        (0.101, 0.8, 3.0, 30, 9.0),  # Hardly anything moves.
     ],
 )
-def test_others_are_not(error, free, count, looks):
+def test_others_are_not(error, free, count, looks, spread):
   """A warning that comes too often is not read."""
-  found, lines = _looks(error, free, count, looks)
+  found, lines = _looks(error, free, count, looks, spread)
   assert not lines and bool(found) == bool(count)
 
 

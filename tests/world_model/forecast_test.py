@@ -35,6 +35,10 @@ def test_it_has_an_error_for_each_step_ahead():
       for h in range(3)
   ]
   np.testing.assert_allclose(errors.persistence, expected, rtol=1e-4)
+  spread = (
+      np.var(symlog[:, 5:], (0, 1)).sum() + np.var(image[:, 5:], (0, 1)).sum()
+  )
+  np.testing.assert_allclose(errors.spread, spread, rtol=1e-4)
 
 
 def test_what_does_not_change_is_foreseen_by_standing_still():
