@@ -163,6 +163,10 @@ class Room(gymnasium.Env):
   def step(self, action):
     return self.seen, 0.0, False, False, {}
 
+class Haunted(Room):
+  def __init__(self):
+    raise RuntimeError('there is a ghost')
+
 class Unready(Room):
   def reset(self, *, seed=None, options=None):
     raise ValueError('the floor is wet')
@@ -173,7 +177,7 @@ class Odd(Room):
 class Boundless(Room):
   action_space = gymnasium.spaces.Box(-np.inf, np.inf, [2])
 
-for room in (Unready, Odd, Boundless):
+for room in (Haunted, Unready, Odd, Boundless):
   gymnasium.register(f'{room.__name__}-v0', room)
 """
 _TRAIN = 'r2i-train --config=quickstart --workdir=run'
@@ -379,6 +383,7 @@ CASES = (
     _task('Another puzzle', 'popgym/RepeatPreviosEasy', 'popgym'),
     _task('An id misspelt', 'gymnasium/CartPoel-v1', 'gymnasium'),
     _task('A module that there is not', 'gymnasium/mine:A-v0', 'gymnasium'),
+    _own('An environment that cannot be made', 'Haunted'),
     _own('An environment that cannot be reset', 'Unready'),
     _own('An environment that begins with no number', 'Odd'),
     _own('Actions without bounds', 'Boundless'),

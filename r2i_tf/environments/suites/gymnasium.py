@@ -109,6 +109,7 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
   Raises:
     UnknownTaskError: Nothing is registered under this id.
     MissingSuiteError: The environment needs another package.
+    FaultyEnvironmentError: Its constructor raised an error.
     UnsupportedSpecError: R2I cannot take its observations or actions.
     schema.ConfigError: It has not these keywords, or an option does not fit its
       observations.
@@ -130,12 +131,15 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
         f' {_first_line(error)}.'
     ) from error
   except Exception as error:
+    fault = f'{type(error).__name__}: {_first_line(error)}'
     if not keywords:
-      raise
+      raise errors.FaultyEnvironmentError(
+          f'gymnasium/{identifier} cannot be made: its constructor raised'
+          f' {fault}'
+      ) from error
     raise schema.ConfigError(
-        f'gymnasium/{identifier} cannot be made with {keywords}'
-        f' ({type(error).__name__}: {_first_line(error)}): change'
-        ' gymnasium.kwargs, or what follows the ? in the task.'
+        f'gymnasium/{identifier} cannot be made with {keywords} ({fault}):'
+        ' change gymnasium.kwargs, or what follows the ? in the task.'
     ) from error
   with wrappers.closed_on_error(environment):
     return adapted(environment, seed, options)
