@@ -292,6 +292,9 @@ _POLE: Changes = {
     'replay.batch_size': 8,
     'agent.world_model.latent.groups': 16,
     'agent.world_model.latent.classes': 8,
+    # Of vectors that can be foreseen the KL is below one nat, the published
+    # number: nothing would teach the dynamics.
+    'agent.world_model.dynamics_free_nats': 0.1,
     'agent.behavior.policy_input': 'output',
     'agent.behavior.horizon': 15,
     # Of a return of a hundred, as here, little is left after normalisation
