@@ -2,7 +2,8 @@
 
 A setting is counted from 0 in the sweep that BSuite itself defines for the
 experiment; setting 9 of memory_len is a memory of length 10. Nothing is
-recorded on disk: BSuite's own loggers are not used.
+recorded on disk: BSuite's own loggers are not used. What they would record, and
+its scores are computed from, is said of each episode (`episode_info`).
 
 BSuite ends every episode with discount 0, those at a time limit, too: its
 observations hold the time that is left where it matters.
@@ -12,7 +13,7 @@ The mnist experiments fetch their data set from the network on first use.
 
 import dataclasses
 import inspect
-from typing import Optional
+from typing import Any, Optional
 import urllib.error
 
 import dm_env
@@ -69,11 +70,42 @@ def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
     schema.ConfigError: The observations cannot be rendered as asked for.
   """
   _check(name)
-  environment = _make(name, seed)
+  environment: dm_env.Environment = _Accounted(_make(name, seed))
   if options.image_size is None:
     return environment
   with wrappers.closed_on_error(environment):
     return _rendered(environment, name, options.image_size)
+
+
+class _Accounted(wrappers.Wrapper):
+  """Says of each episode by how much it has raised BSuite's own counts."""
+
+  def __init__(self, environment: dm_env.Environment):
+    """Wraps an environment of BSuite."""
+    super().__init__(environment)
+    self._before = self._counts()
+    self._info: dict[str, float] = {}
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step; after the end of an episode, starts one."""
+    time_step = self._environment.step(action)
+    if time_step.last():
+      counts = self._counts()
+      self._info = {
+          name: count - self._before[name] for name, count in counts.items()
+      }
+      self._before = counts
+    return time_step
+
+  def episode_info(self) -> dict[str, float]:
+    """Returns the differences that the last whole episode has made."""
+    return self._info
+
+  def _counts(self) -> dict[str, float]:
+    return {
+        name: float(count)
+        for name, count in self._environment.bsuite_info().items()
+    }
 
 
 def _make(name: str, seed: int) -> dm_env.Environment:
