@@ -223,6 +223,8 @@ def main(_) -> None:
   def log() -> None:
     nonlocal logged, before
     now = recorder.steps, int(agent.train_step_counter)
+    if now == before:
+      return
     took = max(time.monotonic() - logged, 1e-9)
     rates = [(b - a) / took for a, b in zip(before, now)]
     logged, before = time.monotonic(), now

@@ -23,7 +23,11 @@ from r2i_tf.programs import command_line
 def main() -> None:
   """Runs the program."""
   sweep = flags.DEFINE_string(
-      'sweep', None, 'The sweep: a .py file with get_sweep().', required=True
+      'sweep',
+      None,
+      'The sweep: a .py file with get_sweep(), as in my_sweep.py or'
+      ' my_sweep.py:small.',
+      required=True,
   )
   workdir = flags.DEFINE_string(
       'workdir',

@@ -64,7 +64,8 @@ def scores(runs: Sequence[runs_lib.Run]) -> list[Score]:
   """
   groups: dict[tuple[str, str], list[runs_lib.Run]] = {}
   for run in runs:
-    if run.task.startswith(SUITE) and run.has_curve:
+    # Settings with arguments of one's own are none that BSuite scores.
+    if run.task.startswith(SUITE) and '?' not in run.task and run.has_curve:
       experiment = run.task.split('/')[1]
       groups.setdefault((experiment, run.setting), []).append(run)
   return [

@@ -1,7 +1,8 @@
 """What a sweep file says: the settings, each checked before anything starts.
 
 A sweep file is a .py file with a function `get_sweep()` that returns a list of
-`Setting`, as a file of `configs` has a `get_config()`.
+`Setting`, as a file of `configs` has a `get_config()`. Like that, it may take
+what follows a colon: `--sweep=my_sweep.py:small`.
 """
 
 from collections.abc import Iterable
@@ -136,7 +137,7 @@ def load(path: str) -> list[Setting]:
   """Reads a sweep file.
 
   Args:
-    path: The .py file.
+    path: The .py file, perhaps with a variant behind a colon.
 
   Returns:
     The settings, in the order of the file.
@@ -145,6 +146,7 @@ def load(path: str) -> list[Setting]:
     errors.UserError: There is no such file, or something in it cannot be used.
   """
   found = _call(path, 'get_sweep', '--sweep')
+  path = path.partition(':')[0]
   if not isinstance(found, Iterable):
     found = [found]
   settings = list(found)
@@ -178,23 +180,22 @@ def _recipe_or_file(config: str) -> Mapping[str, Any]:
   """Returns what --config would be for this value of it."""
   name, _, variant = config.partition(':')
   if name.endswith('.py'):
-    arguments = [variant] if variant else []
-    return _call(name, 'get_config', 'config', *arguments)
+    return _call(config, 'get_config', 'config')
   return run_config.recipe(name, variant)
 
 
-def _call(path: str, function: str, subject: str, *arguments: Any) -> Any:
+def _call(named: str, function: str, subject: str) -> Any:
   """Returns what a function of a .py file returns.
 
   Args:
-    path: The file.
+    named: The file, perhaps with a variant, the function's argument.
     function: The function's name.
     subject: What names the file, for errors.
-    *arguments: The function's.
   """
+  path, _, variant = named.partition(':')
   if not path.endswith('.py') or not os.path.isfile(path):
     raise errors.RunError(
-        f'{subject} is {path}, but it must be a .py file with a function'
+        f'{subject} is {named}, but it must be a .py file with a function'
         f' {function}().'
     )
   try:
@@ -203,7 +204,7 @@ def _call(path: str, function: str, subject: str, *arguments: Any) -> Any:
       raise errors.RunError(
           f'{path} has no function {function}(), which {subject} needs.'
       )
-    return found[function](*arguments)
+    return found[function](*filter(None, [variant]))
   except errors.UserError:
     raise
   except Exception as error:  # The file is code, which may raise anything.

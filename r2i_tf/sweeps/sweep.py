@@ -202,9 +202,9 @@ class _Sweep:
 def shares(parallel: int) -> list[frozenset[int]]:
   """Returns the cores for each of so many runs.
 
-  TensorFlow starts as many threads as there are cores that it may run on. Runs
-  that share all cores get in each other's way: on two cores two runs were
-  slower together than one after the other.
+  TensorFlow starts as many threads as there are cores that it may run on, so
+  that runs that share all of them have several threads for each core
+  (`benchmarks/parallel_runs.py`).
 
   Args:
     parallel: How many runs; with more runs than cores, runs share a core.
