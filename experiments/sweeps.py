@@ -226,9 +226,11 @@ def moving_seeing() -> list[sweeps.Setting]:
         threshold=threshold,
         window=20,
     )
+  # The same task from vectors is among those of BSuite.
+  from_images = {f'{name}-images': agent for name, agent in agents.items()}
   changes = {'steps': 20_000}
   return found + _settings(
-      agents, 'bsuite/catch/0', 'learning:catch_images', changes
+      from_images, 'bsuite/catch/0', 'learning:catch_images', changes
   )
 
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from r2i_tf.record import records
-from r2i_tf.reports import curves
 from r2i_tf.reports import runs as runs_lib
 from r2i_tf.reports import statistics
 
+_POINTS = 100  # Of a curve in curves.csv.
 # By task and then by setting.
 Groups = Mapping[str, Mapping[str, Sequence[runs_lib.Run]]]
 
@@ -208,13 +208,13 @@ def runs_csv(runs: Iterable[runs_lib.Run]) -> str:
 
 
 def curves_csv(runs: Iterable[runs_lib.Run]) -> str:
-  """Returns up to 200 points of the curve of each run."""
+  """Returns up to 100 points of the curve of each run."""
   lines = []
   for run in runs:
     count = len(run.curve.mean_returns)
     if not count:
       continue
-    at = np.unique(np.linspace(0, count - 1, curves.POINTS).astype(int))
+    at = np.unique(np.linspace(0, count - 1, _POINTS).astype(int))
     for steps, minutes, value in zip(*(values[at] for values in run.curve)):
       lines.append(
           {

@@ -153,8 +153,8 @@ def load(path: str) -> list[Setting]:
   for setting in settings:
     if not isinstance(setting, Setting):
       raise errors.RunError(
-          f'get_sweep() of {path} returns a {type(setting).__name__} among its'
-          ' settings, but each must be a r2i_tf.sweeps.Setting.'
+          f'get_sweep() of {path} returns {setting!r} among its settings, but'
+          ' each must be a r2i_tf.sweeps.Setting.'
       )
   if not settings:
     raise errors.RunError(

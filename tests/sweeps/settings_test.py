@@ -54,7 +54,7 @@ def test_values_survive_the_command_line(value):
     'body, sentence',
     [
         ('[]', 'returns no setting'),
-        ('[3]', 'returns a int among its settings'),
+        ('[3]', 'returns 3 among its settings'),
         ('1 / 0', 'ZeroDivisionError'),
         ("[sweeps.Setting('a b', 'bsuite/catch/0', 'quickstart')]", "'a b'"),
         ("[sweeps.Setting('a', 'bsuit/catch/0', 'quickstart')]", 'bsuite'),
