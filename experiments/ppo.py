@@ -12,6 +12,9 @@ An LSTM starts a round's batch from zeros, which is what the policy has had only
 from the first start of an episode on: what is before has no weight.
 """
 
+import r2i_tf  # noqa: F401  Before TF-Agents: it chooses the Keras 2 of that.
+
+# isort: split
 import pathlib
 import signal
 import time
@@ -26,6 +29,7 @@ from tf_agents.environments import tf_py_environment
 from tf_agents.environments import wrappers
 from tf_agents.networks import actor_distribution_network
 from tf_agents.networks import actor_distribution_rnn_network
+from tf_agents.networks import categorical_projection_network
 from tf_agents.networks import value_network
 from tf_agents.networks import value_rnn_network
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
@@ -54,6 +58,9 @@ _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'Of Adam.')
 _ENTROPY = flags.DEFINE_float('entropy', 0.01, 'Scale of the bonus.')
 _DISCOUNT = flags.DEFINE_float('discount', 0.99, 'Of rewards.')
 _LAMBDA = flags.DEFINE_float('lambda_value', 0.95, 'Of the advantages.')
+
+# It makes an int of an array of one number, which newer NumPys no longer do.
+categorical_projection_network.int = lambda array: np.asarray(array).item()
 
 _LOG_SECONDS, _SAVE_SECONDS = 10.0, 60.0
 
@@ -243,7 +250,7 @@ def main(_) -> None:
         },
         recorder.returns.take(),
     )
-    left = (_STEPS.value - now[0]) / max(rates[0], 1e-9)
+    left = max(0, _STEPS.value - now[0]) / max(rates[0], 1e-9)
     show.line(
         progress.Status(
             now[0], _STEPS.value, recorder.episodes, mean, *rates, left
