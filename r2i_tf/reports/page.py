@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import pathlib
 import re
+from typing import Any
 
 from r2i_tf import errors
 from r2i_tf import files
@@ -109,12 +110,12 @@ def _scores(
 ) -> Sequence[str]:
   """Returns the sections of scores over tasks, and writes scores.csv."""
   parts: list[str] = []
-  lines: list[Mapping[str, object]] = []
+  lines: list[Mapping[str, Any]] = []
   if any(run.task.startswith(bsuite_scores.SUITE) for run in runs):
     parts.append("## BSuite's scores")
     if bsuite_scores.is_installed():
-      found = bsuite_scores.scores(runs)
-      parts.append(_bsuite_table(found))
+      of_bsuite = bsuite_scores.scores(runs)
+      parts.append(_bsuite_table(of_bsuite))
       lines += [
           {
               'score': 'bsuite',
@@ -126,7 +127,7 @@ def _scores(
               'runs': score.seeds,
               'episodes': score.episodes,
           }
-          for score in found
+          for score in of_bsuite
       ]
     else:
       parts.append(
@@ -134,34 +135,13 @@ def _scores(
       )
   aggregates = reference.aggregates(runs)
   if aggregates:
-    parts.append('## Over tasks')
-    parts.append(
-        'Interquartile means of normalised scores, with stratified bootstrap'
-        ' intervals of 95%, over the tasks that all settings of a suite have.'
-    )
-    parts.append(
-        tables.table(
-            ['suite', 'setting', 'tasks', 'runs', 'score'],
-            [
-                [
-                    found.suite,
-                    found.setting,
-                    str(found.tasks),
-                    str(found.runs),
-                    tables.estimate(found.score),
-                ]
-                for found in aggregates
-            ],
-        )
-    )
+    parts += ['## Over tasks', _aggregates_table(aggregates)]
     lines += [
         {
             'score': 'interquartile mean',
             'of': found.suite,
             'setting': found.setting,
-            'value': found.score.value,
-            'low': found.score.low,
-            'high': found.score.high,
+            **found.value._asdict(),
             'runs': found.runs,
             'episodes': None,
         }
@@ -175,24 +155,40 @@ def _scores(
   ]
   if sources:
     parts.append('Scores of others, and the scales:\n\n' + '\n'.join(sources))
-  files.write_text(output / 'scores.csv', tables.scores_csv(lines))
+  files.write_text(output / 'scores.csv', tables.to_csv(lines))
   return parts
 
 
+def _aggregates_table(found: Sequence[reference.Aggregate]) -> str:
+  lines = [
+      [
+          each.suite,
+          each.setting,
+          str(each.tasks),
+          str(each.runs),
+          tables.estimate(each.value),
+      ]
+      for each in found
+  ]
+  return (
+      'Interquartile means of normalised scores, with stratified bootstrap'
+      ' intervals of 95%, over the tasks that all settings of a suite have.\n\n'
+      + tables.table(['suite', 'setting', 'tasks', 'runs', 'score'], lines)
+  )
+
+
 def _bsuite_table(found: Sequence[bsuite_scores.Score]) -> str:
-  lines = []
-  for score in found:
-    value = tables.number(score.value, '.2f', score.reason)
-    lines.append(
-        [
-            score.experiment,
-            score.setting,
-            ', '.join(map(str, score.ids)),
-            str(score.seeds),
-            value,
-            f'{score.episodes:,} of {score.wanted:,}',
-        ]
-    )
+  lines = [
+      [
+          score.experiment,
+          score.setting,
+          ', '.join(map(str, score.ids)),
+          str(score.seeds),
+          tables.number(score.value, '.2f', score.reason),
+          f'{score.episodes:,} of {score.wanted:,}',
+      ]
+      for score in found
+  ]
   names = ['experiment', 'setting', 'settings of BSuite', 'runs', 'score']
   return (
       tables.table([*names, 'episodes'], lines)

@@ -42,14 +42,14 @@ class Aggregate(NamedTuple):
     setting: The name of the setting.
     tasks: How many tasks.
     runs: How many runs.
-    score: The interquartile mean of the normalised scores.
+    value: The interquartile mean of the normalised scores.
   """
 
   suite: str
   setting: str
   tasks: int
   runs: int
-  score: statistics.Estimate
+  value: statistics.Estimate
 
 
 @functools.cache

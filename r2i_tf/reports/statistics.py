@@ -16,9 +16,9 @@ _TAILS = (2.5, 97.5)  # Percent.
 
 
 class Estimate(NamedTuple):
-  """A number with its 95% interval; `low` and `high` are None without one."""
+  """A number with its 95% interval; each is None where it is not known."""
 
-  value: float
+  value: Optional[float]
   low: Optional[float]
   high: Optional[float]
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
 import io
-import statistics as stdlib_statistics
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -99,7 +98,7 @@ def _median_or_never(values: Iterable[Optional[float]]) -> Optional[float]:
   times = [np.inf if value is None else value for value in values]
   if not times:
     return None
-  median = stdlib_statistics.median(times)
+  median = float(np.median(times))
   return median if np.isfinite(median) else None
 
 
@@ -177,7 +176,7 @@ def settings_csv(found: Sequence[Row]) -> str:
     final = fields.pop('final') or (None, None, None)
     fields.update(zip(('final_return', 'final_low', 'final_high'), final))
     lines.append(fields)
-  return _csv(lines)
+  return to_csv(lines)
 
 
 def runs_csv(runs: Iterable[runs_lib.Run]) -> str:
@@ -204,7 +203,7 @@ def runs_csv(runs: Iterable[runs_lib.Run]) -> str:
             'parameters': run.parameters,
         }
     )
-  return _csv(lines)
+  return to_csv(lines)
 
 
 def curves_csv(runs: Iterable[runs_lib.Run]) -> str:
@@ -226,11 +225,15 @@ def curves_csv(runs: Iterable[runs_lib.Run]) -> str:
               'mean_return': value,
           }
       )
-  return _csv(lines)
+  return to_csv(lines)
 
 
-def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
-  """Returns lines of the same names; floats have the digits worth keeping."""
+def to_csv(lines: Sequence[Mapping[str, Any]]) -> str:
+  """Returns lines as CSV; floats have the digits that are worth keeping.
+
+  Args:
+    lines: Names to values, all of the same names.
+  """
   text = io.StringIO()
   if lines:
     writer = csv.DictWriter(text, list(lines[0]), lineterminator='\n')
@@ -243,8 +246,3 @@ def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
           }
       )
   return text.getvalue()
-
-
-def scores_csv(lines: Sequence[Mapping[str, Any]]) -> str:
-  """Returns scores of any kind, one a line."""
-  return _csv(lines)

@@ -115,15 +115,24 @@ class Book:
       errors.RunError: The file is none of a sweep.
     """
     self._path = directory / FILE
-    self._settings: dict[str, Mapping[str, Any]] = {}
+    self._settings: dict[str, settings_lib.Setting] = {}
     self._commands: dict[str, list[str]] = {}
     if not self._path.exists():
       return
     try:
       found = json.loads(self._path.read_text(encoding='utf-8'))
-      self._settings = dict(found['settings'])
+      self._settings = {
+          name: settings_lib.Setting(**setting)
+          for name, setting in found['settings'].items()
+      }
       self._commands = dict(found['commands'])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        AttributeError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:
       raise errors.RunError(
           f'{self._path} is no record of a sweep ({type(error).__name__}:'
           f' {error}); use another --workdir.'
@@ -131,9 +140,7 @@ class Book:
 
   def settings(self) -> list[settings_lib.Setting]:
     """Returns the settings, in the order of the sweep file."""
-    return [
-        settings_lib.Setting(**setting) for setting in self._settings.values()
-    ]
+    return list(self._settings.values())
 
   def write(self, settings: Sequence[settings_lib.Setting]) -> None:
     """Puts settings first, before those of earlier sweeps in the directory.
@@ -141,15 +148,7 @@ class Book:
     Args:
       settings: Those of the sweep file.
     """
-    new = {
-        setting.directory: {
-            field.name: schema.to_mapping(getattr(setting, field.name))
-            for field in dataclasses.fields(setting)
-        }
-        for setting in settings
-    }
-    for setting in new.values():
-      setting['seeds'] = list(setting['seeds'])
+    new = {setting.directory: setting for setting in settings}
     self._settings = {
         **new,
         **{
@@ -175,8 +174,21 @@ class Book:
   def _save(self) -> None:
     self._path.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(
-        self._path, {'settings': self._settings, 'commands': self._commands}
+        self._path,
+        {
+            'settings': {
+                name: _plain(setting)
+                for name, setting in self._settings.items()
+            },
+            'commands': self._commands,
+        },
     )
+
+
+def _plain(setting: settings_lib.Setting) -> Mapping[str, Any]:
+  """Returns the fields of a setting as JSON has them."""
+  fields = schema.to_mapping(setting)
+  return {**fields, 'seeds': list(setting.seeds)}  # They may be a range.
 
 
 def expand(

@@ -151,7 +151,7 @@ def test_settings_are_compared_on_the_tasks_that_they_share(tmp_path):
     found.append(_run(path, [value] * 2, 1, task=task, setting=setting))
   a, b = reference.aggregates(found)
   assert (a.suite, a.setting, a.tasks) == ('dmc', 'a', 2)
-  assert (a.score.value, b.score.value) == pytest.approx((0.3, 0.7))
+  assert (a.value.value, b.value.value) == pytest.approx((0.3, 0.7))
 
 
 def test_mistakes_are_sentences(tmp_path):
