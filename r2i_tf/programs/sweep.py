@@ -64,7 +64,8 @@ def _sweep(
       parallel,
       minutes,
   )
-  print(f'{result.finished} runs finished, {result.left} left')
+  total = result.finished + len(result.failed) + result.left
+  print(f'{result.finished} of {total} runs are finished')
   report = [*command_line.program('report'), '--output=report', workdir]
   print(f'report with:    {shlex.join(report)}')
   again = shlex.join([*command_line.program('sweep'), *sys.argv[1:]])

@@ -156,14 +156,14 @@ def test_sigterm_has_the_runs_save(tmp_path):
   process.send_signal(signal.SIGTERM)
   output, _ = process.communicate()
   assert process.returncode == 0
-  assert '0 runs finished, 2 left' in output
+  assert '0 of 2 runs are finished' in output
   (line,) = [x for x in output.splitlines() if x.startswith('go on with:')]
   gate.unlink()
   again = line.partition(':')[2].strip()
   output = subprocess.run(
       again, shell=True, check=True, stdout=subprocess.PIPE, text=True
   ).stdout
-  assert '2 runs finished, 0 left' in output
+  assert '2 of 2 runs are finished' in output
   assert [x.split(' on ')[0] for x in _log(directory)] == ['from 0', 'from 1']
 
 
