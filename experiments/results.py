@@ -39,15 +39,17 @@ def main(_) -> None:
   if not _REPORT.value:
     settings = settings_lib.load(str(_ROOT / 'experiments' / 'sweeps.py'))
     train = [sys.executable, str(_ROOT / 'launch' / 'train.py')]
+    result = sweep.run(
+        settings,
+        directory,
+        train,
+        sys.executable,
+        _PARALLEL.value,
+        _MINUTES.value,
+    )
     print(
-        sweep.run(
-            settings,
-            directory,
-            train,
-            sys.executable,
-            _PARALLEL.value,
-            _MINUTES.value,
-        )
+        f'{result.finished} runs are finished, {len(result.failed)} have'
+        f' failed, {result.left} are left'
     )
   fill(directory, _ROOT / 'docs')
 

@@ -166,10 +166,9 @@ class Book:
 
   def is_finished(self, run: Run) -> bool:
     """Returns whether a run is over, and is the one that is asked for."""
-    return (
-        self._commands.get(run.key) == run.arguments
-        and outcome.read(run.workdir) is not None
-    )
+    # The order in which a file changes fields says nothing.
+    asked = sorted(self._commands.get(run.key, [])) == sorted(run.arguments)
+    return asked and outcome.read(run.workdir) is not None
 
   def _save(self) -> None:
     self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,13 @@ def run(
     all_runs = runs_lib.expand(settings, directory)
     finished = sum(map(book.is_finished, all_runs))
     waiting = [r for r in all_runs if not book.is_finished(r)]
-    book.write(settings)
+    try:
+      book.write(settings)
+    except OSError as error:
+      raise errors.RunError(
+          f'--workdir {directory} cannot be written:'
+          f' {errors.first_line(error)}.'
+      ) from error
     interrupted = stack.enter_context(interruption.Interruption())
     display = stack.enter_context(
         contextlib.closing(display_lib.Display(finished, len(waiting)))
