@@ -1,5 +1,8 @@
 """Tests of sweep files: each mistake is a sentence, before anything starts."""
 
+import pathlib
+import re
+
 import pytest
 
 from r2i_tf import errors
@@ -90,3 +93,26 @@ def test_a_file_that_is_not_there(tmp_path):
   path.write_text('x = 1\n')
   with pytest.raises(errors.UserError, match=r'no function get_sweep\(\)'):
     settings.load(str(path))
+
+
+def test_the_example_of_the_page(tmp_path):
+  """What docs/sweeps.md shows is a sweep of four settings, three seeds each."""
+  page = pathlib.Path(__file__).parents[2] / 'docs' / 'sweeps.md'
+  text = page.read_text(encoding='utf-8')
+  (program,) = re.findall(r'^```python\n(.*?)^```', text, re.M | re.S)
+  path = tmp_path / 'my_sweep.py'
+  path.write_text(program)
+  found = settings.load(str(path))
+  assert [len(setting.seeds) for setting in found] == [3] * 4
+
+
+def test_a_variant_is_the_argument_of_the_function(tmp_path):
+  """As it is for files of configs."""
+  path = tmp_path / 'my_sweep.py'
+  path.write_text(
+      'from r2i_tf import sweeps\n'
+      'def get_sweep(name="all"):\n'
+      f'  return [{_SETTING.format(", seeds=[len(name)]")}]\n'
+  )
+  assert settings.load(str(path))[0].seeds == [3]
+  assert settings.load(f'{path}:small')[0].seeds == [5]
