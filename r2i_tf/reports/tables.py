@@ -126,9 +126,11 @@ def markdown(of_task: Sequence[Row]) -> str:
     if row.unfinished:
       cells[1] += f' ({row.unfinished} not finished)'
     if threshold is not None:
+      reached = number(row.steps, ',.0f', 'not reached')
       cells += [
-          f'{number(row.steps, ",.0f", "not reached")}'
-          f' ({row.reached} of {row.seeds})',
+          f'{reached} ({row.reached} of {row.seeds})'
+          if row.threshold == threshold
+          else '',
           number(row.minutes_to, '.1f'),
       ]
     cells += [
