@@ -168,7 +168,10 @@ def ablations() -> list[sweeps.Setting]:
       },
       'siso': {f'{_S3M}kind': 'siso'},
       'siso-dplr': {f'{_S3M}kind': 'siso_dplr'},
-      'selective': {f'{_S3M}kind': 'selective'},
+      'selective': {
+          f'{_S3M}kind': 'selective',
+          f'{_S3M}discretization': 'zoh',  # It takes no other.
+      },
       'attention-16': {f'{_S3M}attention_window': 16},
       'zoh': {f'{_S3M}discretization': 'zoh'},
       'zero-initial-state': {f'{_MODEL}learned_initial_state': False},
