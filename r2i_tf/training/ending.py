@@ -176,9 +176,10 @@ class Ending:
     if has_episodes:
       with _told(told, self._paths.plots):
         plot = self._plot()
-    # Last of all, and not where the evaluation was broken off: who finds it
-    # has nothing more to wait for.
-    if is_over and self._hosts.is_chief and not self._interrupted.requested:
+    # Last of all, and not where something is missing: who finds it has nothing
+    # more to wait for.
+    is_whole = is_over and not told and not self._interrupted.requested
+    if is_whole and self._hosts.is_chief:
       with _told(told, self._paths.path / outcome.FILE):
         outcome.write(
             self._paths.path,
