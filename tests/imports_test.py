@@ -130,11 +130,15 @@ def test_no_package_holds_more_than_about_a_fifth():
         'r2i_tf.programs.evaluate',
         'r2i_tf.programs.local_cluster',
         'r2i_tf.programs.replay_server',
+        'r2i_tf.programs.report',
+        'r2i_tf.programs.sweep',
         'r2i_tf.programs.tasks',
         'r2i_tf.programs.tpu_preflight',
         'r2i_tf.programs.train',
+        'r2i_tf.reports.page',
         'r2i_tf.run_config',
         'r2i_tf.specs',
+        'r2i_tf.sweeps.sweep',
     ],
 )
 def test_tensorflow_is_not_loaded_by(module):

@@ -114,6 +114,11 @@ class R2IAgent(tf_agent.TFAgent):
     """Actor and critic."""
     return self._behavior
 
+  @property
+  def trainable_variables(self) -> tuple[tf.Variable, ...]:
+    """What the optimisers change; the slow critic only follows."""
+    return self._train_step.updates.trained_variables
+
   def deterministic_policy(self) -> r2i_policy.R2IPolicy:
     """Returns the greedy policy of now that draws nothing, for an export.
 

@@ -70,6 +70,11 @@ class Updates(tf.Module):
     )
 
   @property
+  def trained_variables(self) -> tuple[tf.Variable, ...]:
+    """What the optimisers change."""
+    return tuple(v for group in self._variables_of.values() for v in group)
+
+  @property
   def optimizers(self) -> Mapping[str, optimizer_lib.FlatAdam]:
     """The optimiser of each group."""
     return self._optimizers

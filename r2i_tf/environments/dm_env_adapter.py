@@ -1,7 +1,8 @@
 """Takes a `dm_env` environment into TF-Agents: every suite passes through."""
 
 from collections.abc import Callable
-from typing import Union
+from collections.abc import Mapping
+from typing import Optional, Union
 
 import dm_env
 from tf_agents.environments import dm_control_wrapper
@@ -9,6 +10,19 @@ from tf_agents.environments import py_environment
 
 from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
+
+
+class DmEnvAdapter(dm_control_wrapper.DmControlWrapper):
+  """A `dm_env` environment as one of TF-Agents."""
+
+  def get_info(self) -> Optional[Mapping[str, float]]:
+    """Returns numbers of the episode that has ended; None without any.
+
+    They are those of the method `episode_info` of the `dm_env` environment, if
+    it has one, and go into the record of a run.
+    """
+    episode_info = getattr(self._env, 'episode_info', None)
+    return None if episode_info is None else episode_info()
 
 
 def from_dm_env(
@@ -41,7 +55,7 @@ def from_dm_env(
   with wrappers.closed_on_error(made):
     if not isinstance(made, wrappers.Float32Bounds):
       made = wrappers.Float32Bounds(made)
-    return dm_control_wrapper.DmControlWrapper(made)
+    return DmEnvAdapter(made)
 
 
 def _described(environment: object, made: object) -> str:

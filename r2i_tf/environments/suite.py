@@ -10,9 +10,11 @@ from collections.abc import Callable
 import dataclasses
 import importlib.util
 from typing import Any, ClassVar, Protocol
+import urllib.parse
 
 import dm_env
 
+from r2i_tf import schema
 from r2i_tf import stack
 from r2i_tf.environments import errors
 
@@ -67,3 +69,27 @@ class Suite:
         f'the tasks of {self.name} need packages that are not installed:'
         f' {remedy}.'
     )
+
+
+def parse_keywords(suite: str, name: str) -> tuple[str, dict[str, Any]]:
+  """Returns the id in a task's name, and the keywords that follow it.
+
+  Args:
+    suite: The suite's name, for errors.
+    name: The suite's own name of the task, such as
+      'FrozenLake-v1?is_slippery=False&map_name=8x8'.
+
+  Raises:
+    schema.ConfigError: What follows the ? is no keywords.
+  """
+  identifier, _, query = name.partition('?')
+  keywords = {}
+  for pair in filter(None, query.split('&')):
+    key, given, value = pair.partition('=')
+    schema.require(
+        bool(given) and key.isidentifier(),
+        f'the task {suite}/{name} has {pair!r} among its keywords, but each'
+        ' must be <keyword>=<value>, as in FrozenLake-v1?is_slippery=False.',
+    )
+    keywords[key] = schema.literal(urllib.parse.unquote(value))
+  return identifier, keywords

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 import os
+import pathlib
 import re
 import sys
 from typing import Any, NoReturn, Optional
@@ -32,7 +33,9 @@ _REWORDED = (
 )
 
 
-def run(main: Callable[[Sequence[str]], None]) -> None:
+def run(
+    main: Callable[[Sequence[str]], None], takes_arguments: bool = False
+) -> None:
   """Runs a program: flags, then `main`; a mistake of the user is a sentence.
 
   TensorFlow is to be imported inside of `main`, by `load_tensorflow`: after the
@@ -41,11 +44,17 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
 
   Args:
     main: Gets the arguments that are no flags, the program's name first.
+    takes_arguments: Whether there may be any.
   """
   quiet.program()
   runtime.set_environment()
   _show_in_help(main)
-  app.run(lambda argv: _guarded(main, argv), flags_parser=_guarded_parse)
+  app.run(
+      lambda argv: _guarded(main, argv),
+      flags_parser=lambda argv: _guarded(
+          lambda argv: parse(argv, takes_arguments=takes_arguments), argv
+      ),
+  )
 
 
 def load_tensorflow() -> None:
@@ -68,6 +77,20 @@ def use_cpu() -> None:
   tf.config.set_visible_devices([], 'GPU')
 
 
+def program(name: str) -> list[str]:
+  """Returns the command of another program, beside this one.
+
+  Args:
+    name: The name of its file in `launch`, such as 'replay_server'.
+  """
+  this = pathlib.Path(sys.argv[0])
+  if this.suffix == '.py':
+    other = this.with_name(f'{name}.py')
+  else:
+    other = this.with_name(f'r2i-{name.replace("_", "-")}')
+  return [sys.executable, str(other)]
+
+
 def end() -> NoReturn:
   """Ends a program that has done its work, and saved it, with exit code 0.
 
@@ -80,13 +103,16 @@ def end() -> NoReturn:
 
 
 def parse(
-    argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+    argv: Sequence[str],
+    flag_values: flags.FlagValues = flags.FLAGS,
+    takes_arguments: bool = False,
 ) -> list[str]:
   """Parses the command line.
 
   Args:
     argv: The command line, the program's name first.
     flag_values: The flags that are defined.
+    takes_arguments: Whether there may be arguments that are no flags.
 
   Returns:
     The arguments that are no flags, the program's name first.
@@ -103,7 +129,7 @@ def parse(
   except Exception as error:
     # The config file is code, which may raise anything.
     raise _explain(error) from error
-  if len(rest) > 1:
+  if len(rest) > 1 and not takes_arguments:
     raise errors.RunError(
         f'{rest[1]!r} is no flag; every argument has the form --name=value.'
     )
@@ -121,10 +147,6 @@ def _check_text(argv: Sequence[str]) -> None:
           ' encoding of this process: set PYTHONUTF8=1, or name files and'
           ' directories in letters of ASCII.'
       ) from None
-
-
-def _guarded_parse(argv: Sequence[str]) -> list[str]:
-  return _guarded(parse, argv)
 
 
 def _guarded(function: Callable[[Sequence[str]], Any], argv: Any) -> Any:

@@ -82,27 +82,29 @@ def _run(
   settings = _settings(sys.argv[1:])
   settings.append('--config.replay.kind=reverb')
   server = [
-      *_program('replay_server'),
+      *command_line.program('replay_server'),
       *settings,
       f'--workdir={path / "server"}',
       f'--port={port}',
   ]
   learner = [
-      *_program('train'),
+      *command_line.program('train'),
       *settings,
       f'--workdir={path / "learner"}',
       *address,
   ]
   others = [('learner', learner)]
   for index in range(collectors):
-    others.append((f'collector {index}', [*_program('collect'), *address]))
+    others.append(
+        (f'collector {index}', [*command_line.program('collect'), *address])
+    )
   if evaluator:
     policy = path / 'learner' / 'policies' / 'greedy'
     others.append(
         (
             'evaluator',
             [
-                *_program('evaluate'),
+                *command_line.program('evaluate'),
                 f'--policy={policy}',
                 '--follow',
                 f'--episodes={max(1, config.evaluation_episodes)}',
@@ -111,16 +113,6 @@ def _run(
         )
     )
   sys.exit(local_cluster.run(server, others, restarts))
-
-
-def _program(name: str) -> list[str]:
-  """Returns the command of another program, beside this one."""
-  this = pathlib.Path(sys.argv[0])
-  if this.suffix == '.py':
-    other = this.with_name(f'{name}.py')
-  else:
-    other = this.with_name(f'r2i-{name.replace("_", "-")}')
-  return [sys.executable, str(other)]
 
 
 def _settings(arguments: Sequence[str]) -> list[str]:

@@ -77,6 +77,11 @@ class MetricsWriter:
     line = {name: _plain(value) for name, value in record.items()}
     line['episode_steps'] = [e.environment_step for e in finished]
     line['episode_returns'] = [_plain(e.episode_return) for e in finished]
+    names = dict.fromkeys(name for e in finished for name in e.info)
+    if names:
+      line['episode_info'] = {
+          name: [_plain(e.info.get(name)) for e in finished] for name in names
+      }
     self._unwritten += json.dumps(line).encode() + b'\n'
     try:
       self._append()

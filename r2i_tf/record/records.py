@@ -9,21 +9,27 @@ One JSON object a line, in the order of environment steps:
   episode_steps, episode_returns                        one entry for each
       episode that finished since the last record: the environment step of its
       end, and its return
+  episode_info                                          the same of what the
+      environment says of its episodes: one list for each name, if any
   and the mean of every loss since the last record
 
 A number that is not finite is null.
 """
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 import dataclasses
 import json
+import os
 import pathlib
-from typing import Any
+from typing import Any, Optional
 
+FILE = 'metrics.jsonl'
 STEP, TRAIN_STEP = 'environment_steps', 'train_steps'
 # Episodes that a mean return is taken over: the one that may end a run, and the
 # one that is shown.
 WINDOW, SHOWN = 200, 100
+_TAIL = 1 << 20  # Bytes in which the last record is looked for.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +39,12 @@ class Episode:
   Attributes:
     environment_step: Transitions of all environments when it ended.
     episode_return: The sum of its rewards.
+    info: What the environment says of it, by name, such as BSuite's regret.
   """
 
   environment_step: int
   episode_return: float
+  info: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def read(path: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -47,9 +55,36 @@ def read(path: pathlib.Path) -> Iterator[dict[str, Any]]:
   """
   with open(path, encoding='utf-8', errors='replace') as file:
     for line in file:
-      try:
-        record = json.loads(line)
-      except ValueError:
-        continue
-      if isinstance(record, dict) and STEP in record and line.endswith('\n'):
+      record = _parsed(line)
+      if record is not None:
         yield record
+
+
+def read_last(path: pathlib.Path) -> Optional[dict[str, Any]]:
+  """Returns the last whole record of a file; None without one.
+
+  Args:
+    path: A `metrics.jsonl`, which may be long, and may not be there.
+  """
+  try:
+    with open(path, 'rb') as file:
+      file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+      tail = file.read().decode(encoding='utf-8', errors='replace')
+  except OSError:
+    return None
+  for line in reversed(tail.splitlines(keepends=True)):
+    record = _parsed(line)
+    if record is not None:
+      return record
+  return None
+
+
+def _parsed(line: str) -> Optional[dict[str, Any]]:
+  """Returns the record of a line, None if it is not whole."""
+  try:
+    record = json.loads(line)
+  except ValueError:
+    return None
+  if isinstance(record, dict) and STEP in record and line.endswith('\n'):
+    return record
+  return None

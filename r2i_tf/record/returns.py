@@ -1,6 +1,7 @@
 """The returns of a run: of the last episodes, and those not yet recorded."""
 
 import collections
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Optional
 
@@ -24,15 +25,21 @@ class Returns:
     """Those that are kept, oldest first."""
     return list(self._recent)
 
-  def add(self, environment_step: int, value: float) -> None:
+  def add(
+      self,
+      environment_step: int,
+      value: float,
+      info: Optional[Mapping[str, float]] = None,
+  ) -> None:
     """Takes the return of an episode.
 
     Args:
       environment_step: Transitions of all environments when it ended.
       value: The return.
+      info: What the environment says of it, if anything.
     """
     self._recent.append(value)
-    self._pending.append(records.Episode(environment_step, value))
+    self._pending.append(records.Episode(environment_step, value, info or {}))
 
   def sum(self, episodes: int) -> tuple[float, int]:
     """Returns the sum of the last returns, and of how many it is.

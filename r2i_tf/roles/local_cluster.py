@@ -52,7 +52,7 @@ def run(
   with interruption.Interruption() as interrupted:
     try:
       for role in roles:
-        role.start()
+        role.begin()
       while not interrupted.requested:
         for role in roles:
           code = role.exit_code()
@@ -86,7 +86,7 @@ def _start_again(
         ' cause in its lines above, or raise --restarts.'
     )
   write(f'cluster | the {role.name} ended with exit code {code}; started again')
-  role.start()
+  role.begin()
 
 
 def _stop(roles: Sequence[processes.Role]) -> None:

@@ -18,6 +18,7 @@ from r2i_tf import errors
 from r2i_tf import locks
 from r2i_tf import run_config
 from r2i_tf.record import learning_curve
+from r2i_tf.record import outcome
 from r2i_tf.record import records
 from r2i_tf.training import episodes
 from r2i_tf.training import evaluation
@@ -175,6 +176,22 @@ class Ending:
     if has_episodes:
       with _told(told, self._paths.plots):
         plot = self._plot()
+    # Last of all, and not where something is missing: who finds it has nothing
+    # more to wait for.
+    is_whole = is_over and not told and not self._interrupted.requested
+    if is_whole and self._hosts.is_chief:
+      with _told(told, self._paths.path / outcome.FILE):
+        outcome.write(
+            self._paths.path,
+            outcome.Outcome(
+                stopped=stopped.value,
+                environment_steps=counts.environment_steps,
+                train_steps=train_steps,
+                episodes=counts.episodes,
+                minutes=seconds / 60,
+                parameters=self._parameters(),
+            ),
+        )
     return Summary(
         stopped=stopped,
         environment_steps=counts.environment_steps,
@@ -188,6 +205,9 @@ class Ending:
         workdir=self._paths.path,
         failures=tuple(told),
     )
+
+  def _parameters(self) -> int:
+    return sum(v.shape.num_elements() for v in self._agent.trainable_variables)
 
   def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
     count = self._config.evaluation_episodes

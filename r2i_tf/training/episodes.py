@@ -79,8 +79,23 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self.environment_steps += int(np.count_nonzero(~first))
     for index in np.flatnonzero(kinds == ts.StepType.LAST):
       self.episodes += 1
-      self._returns.add(self.environment_steps, float(self._running[index]))
+      self._returns.add(
+          self.environment_steps, float(self._running[index]), self._info(index)
+      )
     return time_step
+
+  def _info(self, index: int) -> Optional[Mapping[str, float]]:
+    """Returns what an environment says of the episode that it has ended.
+
+    A pool of processes says nothing.
+    """
+    members = getattr(self._env, 'envs', None)
+    if members is None:
+      return None
+    try:
+      return members[index].get_info()
+    except NotImplementedError:
+      return None
 
   @property
   def restarts(self) -> int:

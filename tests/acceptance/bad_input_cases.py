@@ -183,6 +183,7 @@ for room in (Haunted, Unready, Odd, Boundless):
 _TRAIN = 'r2i-train --config=quickstart --workdir=run'
 _COMMAND, _CONFIG, _FILE = 'The command line', 'Fields', 'Config files'
 _WORKDIR, _TASK, _POLICY = 'Directories', 'Tasks', 'Policies'
+_SWEEP = 'Sweeps and reports'
 
 
 def _field(what: str, setting: str) -> Case:
@@ -203,6 +204,15 @@ def _own(what: str, name: str) -> Case:
   command = f'{_TRAIN} --task=gymnasium/mine:{name}-v0'
   files = {'mine.py': _MINE}
   return Case(_TASK, what, command, lambda: _written(files), needs=_GYM)
+
+
+def _sweep(what: str, settings: str) -> Case:
+  """Returns the case of a sweep file with these settings."""
+  text = (
+      'from r2i_tf import sweeps\n\n' f'def get_sweep():\n  return {settings}\n'
+  )
+  command = 'r2i-sweep --sweep=sweep.py --workdir=sweep'
+  return Case(_SWEEP, what, command, lambda: _written({'sweep.py': text}))
 
 
 def _evaluation(what: str, arguments: str, **changes: Any) -> Case:
@@ -427,5 +437,26 @@ CASES = (
     ),
     _evaluation(
         'Options that there are not', '', environment={'bsuite': {'boards': 3}}
+    ),
+    Case(
+        _SWEEP,
+        'A file that is not there',
+        'r2i-sweep --sweep=sweep.py --workdir=sweep',
+    ),
+    _sweep('A sweep of something else', '[3]'),
+    _sweep(
+        'A field misspelt',
+        "[sweeps.Setting('a', 'bsuite/catch/0', 'quickstart', {'stepz': 3})]",
+    ),
+    _sweep(
+        'A setting twice',
+        "2 * [sweeps.Setting('a', 'bsuite/catch/0', 'quickstart')]",
+    ),
+    Case(_SWEEP, 'No run to report', 'r2i-report --output=report'),
+    Case(
+        _SWEEP,
+        'A directory that holds no run',
+        'r2i-report --output=report runs',
+        lambda: _written({'runs/notes.txt': ''}),
     ),
 )

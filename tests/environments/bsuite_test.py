@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from r2i_tf import environments
+from r2i_tf import errors
 from r2i_tf import schema
 
 _IMAGES = environments.SuiteOptions(bsuite=environments.BsuiteOptions(32))
@@ -52,3 +53,38 @@ def test_observations_that_cannot_be_rendered_are_refused(task, size, words):
   """A vector is no board, and a board wants a pixel for each field."""
   with pytest.raises(schema.ConfigError, match=words):
     environments.load(task, 0, {'image_size': size})
+
+
+def test_arguments_of_ones_own():
+  """A memory of a length that BSuite's sweep does not have."""
+  env = environments.load('bsuite/memory_len?memory_length=300', 0)
+  step, length = env.reset(), 0
+  while not step.is_last():
+    step, length = env.step(np.array(0)), length + 1
+  assert length == 301
+
+
+@pytest.mark.parametrize(
+    'task, words',
+    [
+        ('bsuite/memory_len?memory_lenght=3', 'did you mean .memory_length'),
+        ('bsuite/memory_lane?memory_length=3', 'did you mean .memory_len'),
+        ('bsuite/memory_len/3?memory_length=3', 'numbered 0 to 22'),
+        ('bsuite/memory_len?3', '<keyword>=<value>'),
+    ],
+)
+def test_arguments_that_are_none(task, words):
+  """Each is answered with what is allowed."""
+  with pytest.raises(errors.UserError, match=words):
+    environments.load(task, 0)
+
+
+def test_episodes_say_what_bsuite_counts():
+  """Of each episode the differences; the first is not carried along."""
+  env = environments.load('bsuite/catch/0', 3)
+  assert env.get_info() == {}
+  for _ in range(6):
+    step = env.reset()
+    while not step.is_last():
+      step = env.step(np.array(1))
+    assert env.get_info() == {'total_regret': 1 - float(step.reward)}

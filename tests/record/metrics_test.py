@@ -95,3 +95,33 @@ def test_episodes_that_end_together_are_one_point_of_the_picture():
   points = learning_curve.last_of_each_step(curve)
   assert points.environment_steps.tolist() == [5, 9]
   assert points.mean_returns.tolist() == [0.5, 0.3]
+
+
+def test_the_last_record_is_the_last_whole_one(tmp_path):
+  """However long the file, and whatever stands behind it."""
+  path = tmp_path / 'metrics.jsonl'
+  assert records.read_last(path) is None
+  lines = [
+      json.dumps({'environment_steps': step, 'padding': 'x' * (1 << 19)})
+      for step in (10, 20)
+  ]
+  path.write_text('\n'.join([*lines, '{"environment_steps": 30']))
+  assert records.read_last(path)['environment_steps'] == 20
+
+
+def test_what_environments_say_of_episodes_is_recorded(tmp_path):
+  """One list for each name, null where an episode lacks it."""
+  writer = metrics.MetricsWriter(
+      tmp_path / 'metrics.jsonl', tmp_path / 'tensorboard', 0, 0, lambda: None
+  )
+  writer.write(
+      {'environment_steps': 9},
+      [
+          records.Episode(3, 1.0, {'regret': 0.5}),
+          records.Episode(6, 1.0),
+          records.Episode(9, 1.0, {'regret': 2.0}),
+      ],
+  )
+  writer.close()
+  (record,) = records.read(tmp_path / 'metrics.jsonl')
+  assert record['episode_info'] == {'regret': [0.5, None, 2.0]}

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from r2i_tf import locks
+from r2i_tf.record import outcome
 from r2i_tf.record import records
 from r2i_tf.training import checkpoints
 from r2i_tf.training import run
@@ -128,9 +129,11 @@ def test_policies_that_cannot_be_written_leave_the_rest(tmp_path):
   assert failure.endswith('the same command exports them.')
   assert summary.policy is None and summary.evaluation is None
   assert summary.plot.exists()
+  assert outcome.read(tmp_path) is None  # It is not over yet.
   (tmp_path / 'policies').unlink()
   after = run.train(config, str(tmp_path), fakes.parts())
   assert after.environment_steps == 40 and after.failures == ()
+  assert outcome.read(tmp_path).environment_steps == 40
   assert after.evaluation.returns == (5.0, 5.0)
 
 

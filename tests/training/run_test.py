@@ -46,6 +46,7 @@ def test_a_run_leaves_everything_that_it_promises(tmp_path, parallel):
       'checkpoints',
       'config.json',
       'metrics.jsonl',
+      'outcome.json',
       'plots',
       'policies',
       'tensorboard',

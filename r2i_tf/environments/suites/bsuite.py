@@ -1,8 +1,12 @@
 """The BSuite suite: tasks `<experiment>/<setting>`, such as `memory_len/9`.
 
 A setting is counted from 0 in the sweep that BSuite itself defines for the
-experiment; setting 9 of memory_len is a memory of length 10. Nothing is
-recorded on disk: BSuite's own loggers are not used.
+experiment; setting 9 of memory_len is a memory of length 10. Settings that the
+sweep lacks are named by their arguments: `memory_len?memory_length=300`.
+
+Nothing is recorded on disk: BSuite's own loggers are not used. What they would
+record, and its scores are computed from, is said of each episode
+(`episode_info`).
 
 BSuite ends every episode with discount 0, those at a time limit, too: its
 observations hold the time that is left where it matters.
@@ -12,7 +16,7 @@ The mnist experiments fetch their data set from the network on first use.
 
 import dataclasses
 import inspect
-from typing import Optional
+from typing import Any, Optional
 import urllib.error
 
 import dm_env
@@ -52,7 +56,7 @@ def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
   """Makes the environment of one setting of one experiment.
 
   Args:
-    name: `<experiment>/<setting>`.
+    name: `<experiment>/<setting>`, or `<experiment>?<argument>=<value>`.
     seed: The seed of whatever is random in the environment, from 0 to 2^32 - 1.
       The constants of the task (BSuite's `mapping_seed`, from which deep_sea
       draws its action mapping and bandit its rewards) belong to the setting.
@@ -66,14 +70,46 @@ def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
   Raises:
     UnknownTaskError: BSuite has no such experiment or setting.
     MissingSuiteError: The data set of the mnist experiments is not there.
-    schema.ConfigError: The observations cannot be rendered as asked for.
+    schema.ConfigError: The experiment has no such argument, or the observations
+      cannot be rendered as asked for.
   """
   _check(name)
-  environment = _make(name, seed)
+  environment: dm_env.Environment = _Accounted(_make(name, seed))
   if options.image_size is None:
     return environment
   with wrappers.closed_on_error(environment):
     return _rendered(environment, name, options.image_size)
+
+
+class _Accounted(wrappers.Wrapper):
+  """Says of each episode by how much it has raised BSuite's own counts."""
+
+  def __init__(self, environment: dm_env.Environment):
+    """Wraps an environment of BSuite."""
+    super().__init__(environment)
+    self._before = self._counts()
+    self._info: dict[str, float] = {}
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Takes a step; after the end of an episode, starts one."""
+    time_step = self._environment.step(action)
+    if time_step.last():
+      counts = self._counts()
+      self._info = {
+          name: count - self._before[name] for name, count in counts.items()
+      }
+      self._before = counts
+    return time_step
+
+  def episode_info(self) -> dict[str, float]:
+    """Returns the differences that the last whole episode has made."""
+    return self._info
+
+  def _counts(self) -> dict[str, float]:
+    return {
+        name: float(count)
+        for name, count in self._environment.bsuite_info().items()
+    }
 
 
 def _make(name: str, seed: int) -> dm_env.Environment:
@@ -81,13 +117,21 @@ def _make(name: str, seed: int) -> dm_env.Environment:
   from bsuite import sweep
   from bsuite.environments import deep_sea
 
-  experiment = _experiment(name)
-  arguments = dict(sweep.SETTINGS[name])
+  experiment, arguments = suite.parse_keywords('bsuite', name)
+  if '?' not in name:
+    experiment, arguments = _experiment(name), dict(sweep.SETTINGS[name])
   if experiment == 'deep_sea_stochastic':
     # BSuite's own constructor of it leaves the wind unseeded.
     return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
   constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
-  if 'seed' in inspect.signature(constructor).parameters:
+  parameters = inspect.signature(constructor).parameters
+  for argument in arguments:
+    schema.require(
+        argument in parameters,
+        f'{experiment} of BSuite has no argument {argument!r}:'
+        f' {base_errors.did_you_mean(argument, parameters)}',
+    )
+  if 'seed' in parameters:
     arguments['seed'] = seed
   try:
     return bsuite.load(experiment, arguments)
@@ -123,10 +167,11 @@ def _rendered(
 def _check(name: str) -> None:
   """Raises `UnknownTaskError`, with names alike, unless `name` is a task."""
   names = tasks()
-  if name in names:
-    return
   experiments = [_experiment(other) for other in names]
+  if name in names or ('?' in name and name.partition('?')[0] in experiments):
+    return
   experiment, _, setting = name.partition('/')
+  experiment = experiment.partition('?')[0]
   count = experiments.count(experiment)
   if not count:
     hint = base_errors.did_you_mean(experiment, dict.fromkeys(experiments))

@@ -12,7 +12,6 @@ import importlib
 import re
 import sys
 from typing import Any, Optional
-import urllib.parse
 
 import dm_env
 
@@ -116,7 +115,7 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
   """
   import gymnasium
 
-  identifier, keywords = _parse(name)
+  identifier, keywords = suite.parse_keywords('gymnasium', name)
   keywords = {**options.kwargs, **keywords}
   try:
     environment = gymnasium.make(
@@ -152,7 +151,8 @@ def with_module(name: str) -> Optional[str]:
     name: As `make` takes it.
   """
   gymnasium = sys.modules.get('gymnasium')
-  spec = gymnasium and gymnasium.registry.get(_parse(name)[0])
+  identifier, _ = suite.parse_keywords('gymnasium', name)
+  spec = gymnasium and gymnasium.registry.get(identifier)
   if not spec:
     return None
   entry = spec.entry_point
@@ -184,21 +184,6 @@ def adapted(
       gymnasium_adapter.GymnasiumEnvironment(environment, seed, options),
       options.action_repeat,
   )
-
-
-def _parse(name: str) -> tuple[str, dict[str, Any]]:
-  """Returns the id of a task's name, and the keywords that follow it."""
-  identifier, _, query = name.partition('?')
-  keywords = {}
-  for pair in filter(None, query.split('&')):
-    key, given, value = pair.partition('=')
-    schema.require(
-        bool(given) and key.isidentifier(),
-        f'the task gymnasium/{name} has {pair!r} among its keywords, but each'
-        ' must be <keyword>=<value>, as in FrozenLake-v1?is_slippery=False.',
-    )
-    keywords[key] = schema.literal(urllib.parse.unquote(value))
-  return identifier, keywords
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,52 @@
+"""Tests of the model-free baseline: a run that sweeps and reports take."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from r2i_tf.record import outcome
+from r2i_tf.reports import runs
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _train(workdir, memory, steps):
+  subprocess.run(
+      [
+          sys.executable,
+          '-m',
+          'experiments.ppo',
+          f'--workdir={workdir}',
+          f'--memory={memory}',
+          f'--steps={steps}',
+          '--task=bsuite/memory_len/0',
+          '--environments=2',
+          '--round=16',
+          '--epochs=1',
+          '--units=4',
+      ],
+      cwd=_ROOT,
+      check=True,
+      capture_output=True,
+  )
+
+
+@pytest.mark.parametrize('memory', ['lstm', 'none'])
+def test_a_run_is_one_of_ours(memory, tmp_path):
+  """It goes on with its counts, and a report finds its episodes."""
+  workdir = tmp_path / 'run'
+  _train(workdir, memory, 20)
+  first = outcome.read(workdir)
+  assert first.environment_steps >= 20 and first.parameters > 50
+  _train(workdir, memory, 60)
+  second = outcome.read(workdir)
+  assert second.train_steps > first.train_steps
+  assert 60 <= second.environment_steps < first.environment_steps + 60
+  (run,) = runs.collect([workdir], window=1)
+  assert run.task == 'bsuite/memory_len/0'
+  assert run.state is runs.State.FINISHED
+  # Episodes of two steps; those that a round cuts go on in the next.
+  assert len(run.curve.mean_returns) == second.episodes
+  assert abs(2 * second.episodes - second.environment_steps) <= 4

@@ -1,0 +1,68 @@
+"""Tests of the sweeps of docs/results.md, and of the page that they fill."""
+
+import pathlib
+import re
+
+import pytest
+
+from experiments import results
+from experiments import sweeps
+from r2i_tf import run_config
+from r2i_tf import schema
+from r2i_tf.record import records
+from r2i_tf.sweeps import runs
+from r2i_tf.sweeps import settings
+from tests.reports import made
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_FILE = str(_ROOT / 'experiments' / 'sweeps.py')
+
+
+@pytest.mark.parametrize('name', ['', *sweeps.SWEEPS])
+def test_every_sweep_can_be_run(name):
+  """Its fields and values are those of the configuration."""
+  try:
+    schema.check_name(run_config.RunConfig, 'agent.world_model.posterior')
+    schema.check_name(
+        run_config.RunConfig, 'agent.world_model.sequence_model.resets'
+    )
+  except schema.ConfigError as error:
+    pytest.skip(str(error))
+  assert settings.load(f'{_FILE}:{name}' if name else _FILE)
+
+
+def test_sweeps_share_runs():
+  """What stands in two of them is the same setting, and is run once."""
+  every = sweeps.get_sweep()
+  names = [setting.directory for setting in every]
+  assert len(set(names)) == len(names)
+  assert sum(len(f()) for f in sweeps.SWEEPS.values()) > len(every)
+
+
+def test_the_page_has_a_place_for_each_sweep():
+  """And for nothing else but the cost."""
+  text = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
+  places = re.findall(r'<!-- table:(\w+) -->', text)
+  assert places == ['cost', *sweeps.SWEEPS]
+
+
+def test_the_page_is_filled(tmp_path):
+  """Sections come from runs, with pictures where the page finds them."""
+  docs = tmp_path / 'docs'
+  docs.mkdir()
+  page = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
+  (docs / 'results.md').write_text(page, encoding='utf-8')
+  found = sweeps.get_sweep('popgym')
+  book = runs.Book(tmp_path / 'runs')
+  book.write(found)
+  for run in runs.expand(found, tmp_path / 'runs')[:2]:
+    made.run(run.workdir, [0.5] * records.WINDOW)
+    book.note(run)
+  results.flags.FLAGS.mark_as_parsed()
+  results.fill(tmp_path / 'runs', docs)
+  text = (docs / 'results.md').read_text(encoding='utf-8')
+  assert f'2 of {len(found)} runs are finished' in text
+  assert '### popgym/RepeatPreviousEasy' in text
+  (picture,) = re.findall(r'\]\((.*\.png)\)', text)
+  assert (docs / picture).exists()
+  assert '| r2i | 1 | 0.5 | 50.0 | 42 | 100.0 |' in text
