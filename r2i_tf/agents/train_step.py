@@ -41,6 +41,8 @@ from r2i_tf.world_model import Carry
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import imagination
+from r2i_tf.world_model import losses
 
 Metrics = dict[str, tf.Tensor]
 
@@ -49,7 +51,7 @@ class Counts(NamedTuple):
   """How much of a batch each loss is a mean over, float32 scalars.
 
   Attributes:
-    world_model: By loss, as `WorldModel.counts` has them.
+    world_model: By loss, as `losses.counts` has them.
     starts: Starts of imagination.
   """
 
@@ -196,9 +198,11 @@ class TrainStep(tf.Module):
       step: As for a call.
     """
     experience = self._experience(trajectory)
-    counts = replicas.add(self._world_model.counts(experience))
+    counts = replicas.add(losses.counts(self._world_model, experience))
     seed, _, _ = self._seeds(step, replicas.index())
-    loss, _, metrics = self._world_model.loss(experience, seed, weights, counts)
+    loss, _, metrics = losses.loss(
+        self._world_model, experience, seed, weights, counts
+    )
     return loss, metrics
 
   def _run(
@@ -237,7 +241,7 @@ class TrainStep(tf.Module):
     _, seed, _ = self._seeds(step, part)
     is_valid = self._starts(experience.is_valid, seed)
     return Counts(
-        self._world_model.counts(experience),
+        losses.counts(self._world_model, experience),
         tf.reduce_sum(tf.cast(is_valid, tf.float32)),
     )
 
@@ -254,8 +258,8 @@ class TrainStep(tf.Module):
     groups, updates = self.updates.of_world_model, self.updates
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       updates.watch(tape, groups)
-      world_loss, observed, metrics = self._world_model.loss(
-          experience, world_seed, weights, counts.world_model
+      world_loss, observed, metrics = losses.loss(
+          self._world_model, experience, world_seed, weights, counts.world_model
       )
     gradients = updates.gradients(tape, world_loss, groups)
     # Imagination after the world model's gradients: the activations of the two
@@ -376,7 +380,8 @@ class TrainStep(tf.Module):
       is_valid: tf.Tensor,
       seed: draws.Seed,
   ) -> Outcome:
-    imagined = self._world_model.imagine(
+    imagined = imagination.imagine(
+        self._world_model,
         output,
         carry,
         # The actor's gradient passes through its actions, not its inputs.

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from r2i_tf import draws
+from r2i_tf.world_model import losses
 from tests.world_model import small
 
 _MIXED = {
@@ -77,7 +79,7 @@ def test_images_train(model):
   experience = small.experience(_MIXED | {'grid': _MIXED['speed']}, _RESETS)
   experience.observation['grid'] = _observation([2, 3])['grid']
   with tf.GradientTape() as tape:
-    loss, _, _ = model.loss(experience, [1, 2])
+    loss, _, _ = losses.loss(model, experience, draws.Seed([1, 2]))
   variables = model._encoder.trainable_variables
   variables += model._decoder.trainable_variables
   for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -98,15 +100,15 @@ def test_an_ignored_leaf_is_neither_seen_nor_learned():
   spec = {key: _MIXED[key] for key in ('camera', 'speed', 'mask')}
   model = small.model(spec, ignored_keys='mask|speed')
   experience = small.experience(spec, _RESETS)
-  losses, gradients = [], []
+  totals, gradients = [], []
   for _ in range(2):
     with tf.GradientTape() as tape:
-      loss, _, _ = model.loss(experience, [1, 2])
-    losses.append(loss.numpy())
+      loss, _, _ = losses.loss(model, experience, draws.Seed([1, 2]))
+    totals.append(loss.numpy())
     gradients.append(tape.gradient(loss, model.trainable_variables))
     experience.observation['mask'] = 255 - experience.observation['mask']
     experience.observation['speed'] += np.nan
-  assert losses[0] == losses[1]
+  assert totals[0] == totals[1]
   for before, after in zip(*gradients):
     np.testing.assert_array_equal(before, after)
 
@@ -167,7 +169,9 @@ def test_a_padded_image_is_reproduced():
   @tf.function(autograph=False)
   def update(step):
     with tf.GradientTape() as tape:
-      loss, observed, _ = model.loss(experience, tf.stack([step, 0]))
+      loss, observed, _ = losses.loss(
+          model, experience, draws.Seed(tf.stack([step, 0]))
+      )
     gradients = tape.gradient(loss, variables)
     optimizer.apply_gradients(zip(gradients, variables))
     return model.decode(model.features.of(observed.state))[0][0].mean()
