@@ -23,6 +23,18 @@ class SequenceModelKind(enum.Enum):
   GRU = 'gru'
 
 
+class Posterior(enum.Enum):
+  """What the latent of a step is inferred from.
+
+  The observation alone, q(z_t | o_t), as R2I has it, which gives all latents of
+  a sequence at once; or what is remembered as well, q(z_t | h_t, o_t), as
+  DreamerV3 has it, which takes a sequence step after step.
+  """
+
+  NON_RECURRENT = 'non_recurrent'
+  RECURRENT = 'recurrent'
+
+
 class PolicyInput(enum.Enum):
   """The parts of a state that actor and critic see beside the latent z.
 
@@ -149,8 +161,10 @@ class WorldModelConfig:
 
   Attributes:
     sequence_model: The recurrence.
+    posterior: What latents are inferred from; None: as published with the kind
+      of the recurrence, non_recurrent for s3m, recurrent for gru.
     latent: The stochastic state.
-    encoder: The MLP for vectors, q(z_t | o_t).
+    encoder: The MLP for vectors, of which the posterior sees the outputs.
     decoder: The MLP for vectors, p(o_t | z_t, h_t).
     reward_head: The MLP of the reward.
     continuation_head: The MLP of the continuation.
@@ -169,6 +183,7 @@ class WorldModelConfig:
   """
 
   sequence_model: SequenceModelConfig = SequenceModelConfig()
+  posterior: Optional[Posterior] = None
   latent: LatentConfig = LatentConfig()
   encoder: MLPConfig = MLPConfig()
   decoder: MLPConfig = MLPConfig()
@@ -193,6 +208,13 @@ class WorldModelConfig:
     schema.require_patterns(
         self, 'world_model', 'image_keys', 'vector_keys', 'ignored_keys'
     )
+
+  @property
+  def has_recurrent_posterior(self) -> bool:
+    """Whether latents are inferred from what is remembered, too."""
+    if self.posterior is None:
+      return self.sequence_model.kind is SequenceModelKind.GRU
+    return self.posterior is Posterior.RECURRENT
 
 
 @dataclasses.dataclass(frozen=True)

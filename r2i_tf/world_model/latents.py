@@ -49,11 +49,30 @@ class Latents:
     """
     groups = distribution.distribution
     if isinstance(seed, draws.Seed):
-      shape = tf.concat([tf.shape(groups.logits)[:-1], [1]], 0)
-      sample = groups.sample_at(draws.uniform(shape, seed))
-    else:
-      sample = groups.sample(seed=seed)
-    return self._flat(sample)
+      noise = self.noise(tf.shape(groups.logits)[:-2], seed)
+      return self.drawn_with(distribution, noise)
+    return self._flat(groups.sample(seed=seed))
+
+  def noise(self, batch_shape: tf.Tensor, seed: draws.Seed) -> tf.Tensor:
+    """Returns the numbers that a draw takes, float32 [..., G, 1].
+
+    Args:
+      batch_shape: Of the latents, int32 vector.
+      seed: Of the draw.
+    """
+    shape = tf.concat([batch_shape, [self.config.groups, 1]], 0)
+    return draws.uniform(shape, seed)
+
+  def drawn_with(
+      self, distribution: tfd.Independent, noise: tf.Tensor
+  ) -> tf.Tensor:
+    """Returns the draw that belongs to some numbers, as `draw` does.
+
+    Args:
+      distribution: Of the method `distribution`.
+      noise: Of the method `noise`.
+    """
+    return self._flat(distribution.distribution.sample_at(noise))
 
   def mode(self, distribution: tfd.Independent) -> tf.Tensor:
     """Returns the most likely latent, float32 [..., G * K].

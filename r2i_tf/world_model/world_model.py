@@ -5,7 +5,9 @@ Data flows top to bottom as in this file; `losses` teaches what is here, and
 and h_t the output, m_t the memory and x_t the hidden state of the sequence
 model (arXiv 2403.04253, section 3):
 
-  posterior     z_t ~ q(z_t | o_t)                 non-recurrent
+  encoder       e_t = e(o_t)
+  posterior     z_t ~ q(z_t | e_t)                 non-recurrent
+                z_t ~ q(z_t | h_t, e_t)            recurrent
   sequence      h_t, m_t = f(m_(t-1), z_(t-1), a_(t-1)), and x_t seen of m_t
   prior         z_t ~ p(z_t | h_t)
   decoder       o_t ~ p(o_t | z_t, h_t)
@@ -13,7 +15,7 @@ model (arXiv 2403.04253, section 3):
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -22,6 +24,7 @@ from r2i_tf import config as agent_config
 from r2i_tf import networks
 from r2i_tf.world_model import features as features_lib
 from r2i_tf.world_model import heads
+from r2i_tf.world_model import inference
 from r2i_tf.world_model import latents as latents_lib
 from r2i_tf.world_model import layout as layout_lib
 from r2i_tf.world_model import observations
@@ -35,7 +38,7 @@ class Observed(NamedTuple):
   Attributes:
     state: The part of each step that networks may see.
     carry: The part that goes on to the next step.
-    posterior: q(z_t | o_t).
+    posterior: q(z_t | o_t), or q(z_t | h_t, o_t).
     prior: p(z_t | h_t).
   """
 
@@ -109,10 +112,13 @@ class WorldModel(tf.Module):
         self._sequence_model.hidden_size,
     )
     self.features = features_lib.of_heads(self._sizes)
-    self.carry_spec = structures.Carry(
-        self._sequence_model.memory_spec,
-        tf.TensorSpec([self._latents.size], tf.float32, 'latent'),
+    self._inference = inference.Inference(
+        self._sequence_model,
+        self._posterior,
+        self._latents,
+        config.has_recurrent_posterior,
     )
+    self.carry_spec = self._inference.carry_spec
     self._create_variables(observation_spec, acting_only)
 
   def _create_variables(self, observation_spec: Any, acting_only: bool) -> None:
@@ -176,11 +182,25 @@ class WorldModel(tf.Module):
 
   # Distributions ------------------------------------------------------------
 
-  def posterior(self, observation: Any) -> tfd.Distribution:
-    """Returns q(z_t | o_t), event [G, K]."""
-    return self._latents.distribution(
-        self._posterior(self._encoder(observation))
-    )
+  def embed(self, observation: Any) -> tf.Tensor:
+    """Returns e_t, float32 [..., E].
+
+    Args:
+      observation: o_t, with any batch axes.
+    """
+    return self._encoder(observation)
+
+  def posterior(
+      self, embedding: tf.Tensor, output: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
+    """Returns q(z_t | o_t) or q(z_t | h_t, o_t), event [G, K].
+
+    Args:
+      embedding: e_t, float32 [..., E].
+      output: h_t, float32 [..., D]; the non-recurrent posterior needs none.
+    """
+    logits = self._inference.logits(embedding, output)
+    return self._latents.distribution(logits)
 
   def prior(self, output: tf.Tensor) -> tfd.Distribution:
     """Returns p(z_t | h_t), event [G, K]."""
@@ -206,10 +226,7 @@ class WorldModel(tf.Module):
     Args:
       batch_size: B, an int or an int32 scalar.
     """
-    return structures.Carry(
-        memory=self._sequence_model.initial(batch_size),
-        latent=tf.zeros([batch_size, self._latents.size]),
-    )
+    return self._inference.initial(batch_size)
 
   def observe_step(
       self,
@@ -233,14 +250,15 @@ class WorldModel(tf.Module):
     Returns:
       s_t, with the latent drawn from the posterior, and its carry.
     """
-    inputs = _mask_first(tf.concat([carry.latent, action], -1), is_first)
-    output, memory = self._sequence_model.step(inputs, carry.memory, is_first)
-    posterior = self.posterior(observation)
-    if latent_mode:
-      latent = self._latents.mode(posterior)
-    else:
-      latent = self._latents.draw(posterior, seed)
-    carry = structures.Carry(memory, latent)
+
+    def draw(posterior: tfd.Distribution) -> tf.Tensor:
+      if latent_mode:
+        return self._latents.mode(posterior)
+      return self._latents.draw(posterior, seed)
+
+    output, carry, _ = self._inference.step(
+        carry, action, self.embed(observation), is_first, draw
+    )
     return self.state(output, carry), carry
 
   def prepare(self) -> Any:
@@ -290,25 +308,19 @@ class WorldModel(tf.Module):
   # Sequences ----------------------------------------------------------------
 
   def observe(self, experience: structures.Experience, seed: Any) -> Observed:
-    """Runs the model along a batch of sequences, in parallel over time.
+    """Runs the model along a batch of sequences.
+
+    In parallel over time; with the recurrent posterior, all but encoder and
+    prior in a loop over it (`inference`).
 
     Args:
       experience: [B, T].
-      seed: Of the draws of the latents, as for `observe_step`.
+      seed: Of the draws of the latents, one of `draws`; with the non-recurrent
+        posterior also as TFP takes them.
     """
-    posterior = self.posterior(experience.observation)
-    latent = self._latents.draw(posterior, seed)
-    previous = tf.concat([tf.zeros_like(latent[:, :1]), latent[:, :-1]], 1)
-    inputs = _mask_first(
-        tf.concat([previous, experience.previous_action], -1),
-        experience.is_first,
+    embedding = self.embed(experience.observation)
+    output, carry, posterior = self._inference.sequence(
+        embedding, experience, seed
     )
-    memory = self._sequence_model.initial(tf.shape(inputs)[0])
-    output, memory = self._sequence_model(inputs, memory, experience.is_first)
-    carry = structures.Carry(memory, latent)
     state = self.state(output, carry)
     return Observed(state, carry, posterior, self.prior(output))
-
-
-def _mask_first(x: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:
-  return x * (1 - tf.cast(is_first, x.dtype)[..., tf.newaxis])

@@ -243,6 +243,7 @@ def test_loss_changes_nothing(agent):
             small.BOX,
             {
                 'kind': agent_config.SequenceModelKind.GRU,
+                'posterior': agent_config.Posterior.NON_RECURRENT,
                 'policy_input': agent_config.PolicyInput.HIDDEN,
             },
         ),
@@ -254,8 +255,18 @@ def test_loss_changes_nothing(agent):
                 'precision': agent_config.Precision.MIXED_BFLOAT16,
             },
         ),
+        (
+            _NESTED,
+            small.BOX,
+            {'posterior': agent_config.Posterior.RECURRENT},
+        ),
     ],
-    ids=['nested-multidiscrete-bfloat16', 'continuous-gru', 'gru-bfloat16'],
+    ids=[
+        'nested-multidiscrete-bfloat16',
+        'continuous-gru',
+        'gru-bfloat16',
+        'continuous-recurrent-posterior',
+    ],
 )
 def test_variants_train(observation_spec, action_spec, changes):
   """Each kind of spec and option trains: finite, not refused, and moving."""

@@ -23,6 +23,7 @@ _FAST = agent_config.OptimizerConfig(1e-2)
 def config(
     kind=agent_config.SequenceModelKind.S3M,
     precision=agent_config.Precision.FLOAT32,
+    posterior=None,
     **behavior,
 ):
   """Returns a config that learns visibly within a few steps."""
@@ -30,7 +31,11 @@ def config(
   return agent_config.R2IConfig(
       # No free nats: else the prior may learn nothing for some steps.
       world_model=small.config(
-          kind, layers=1, dynamics_free_nats=0.0, representation_free_nats=0.0
+          kind,
+          layers=1,
+          posterior=posterior,
+          dynamics_free_nats=0.0,
+          representation_free_nats=0.0,
       ),
       behavior=agent_config.BehaviorConfig(**behavior),
       world_model_optimizer=_FAST,

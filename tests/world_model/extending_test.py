@@ -44,8 +44,8 @@ def test_a_memory_with_a_window_agrees_in_both_forms(window, monkeypatch):
   model = small.model(_VECTOR, kind=window)
   monkeypatch.setattr(
       latents.Latents,
-      'draw',
-      lambda self, it, seed: tf.reshape(
+      'drawn_with',
+      lambda self, it, noise: tf.reshape(
           it.distribution.probs_parameter(), [*it.batch_shape, -1]
       ),
   )

@@ -18,6 +18,10 @@ _MIXED = {
 _RESETS = [[1, 0, 0], [1, 0, 1]]
 
 
+def _posterior(model, observation):
+  return model.posterior(model.embed(observation))
+
+
 def _observation(batch):
   rng = np.random.default_rng(1)
   return {
@@ -40,12 +44,12 @@ def _model():
 def test_every_leaf_is_seen(model, name):
   """The posterior hangs on each leaf of a nested observation."""
   observation = _observation([4])
-  before = model.posterior(observation).distribution.logits
+  before = _posterior(model, observation).distribution.logits
   changed = dict(observation)
   changed[name] = tf.cast(
       5 + tf.zeros_like(observation[name]), _MIXED[name].dtype
   )
-  after = model.posterior(changed).distribution.logits
+  after = _posterior(model, changed).distribution.logits
   assert np.abs(after - before).max() > 1e-4
 
 
@@ -89,9 +93,9 @@ def test_images_train(model):
 def test_batch_axes_do_not_matter(model):
   """A sequence is encoded as its steps are, one by one."""
   observation = _observation([2, 3])
-  together = model.posterior(observation).distribution.logits
+  together = _posterior(model, observation).distribution.logits
   single = tf.nest.map_structure(lambda x: x[1, 2][tf.newaxis], observation)
-  alone = model.posterior(single).distribution.logits
+  alone = _posterior(model, single).distribution.logits
   np.testing.assert_allclose(together[1, 2], alone[0], atol=1e-5)
 
 
@@ -138,13 +142,13 @@ def test_the_edges_of_a_padded_image_are_seen_and_learned(size):
   features = tf.zeros([1, model.features.size])
   (distribution, value_of), *_ = model.decode(features)
   image = np.zeros([1, *size, 1], np.uint8)
-  before = model.posterior(tf.constant(image)).distribution.logits
+  before = _posterior(model, tf.constant(image)).distribution.logits
   mean = distribution.mean()
   assert mean.shape == image.shape
   for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
     changed = image.copy()
     changed[(0, *corner)] = 255
-    after = model.posterior(tf.constant(changed)).distribution.logits
+    after = _posterior(model, tf.constant(changed)).distribution.logits
     assert np.abs(after - before).max() > 1e-6
     change = distribution.log_prob(value_of(tf.constant(changed)))
     change -= distribution.log_prob(value_of(tf.constant(image)))

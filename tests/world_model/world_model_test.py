@@ -17,24 +17,31 @@ from tests.world_model import small
 _VECTOR = tf.TensorSpec([3], tf.float32)
 _RESETS = [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1, 0]]
 _SEED = draws.Seed([1, 2])
-_KINDS = list(agent_config.SequenceModelKind)
+_VARIANTS = {
+    f'{kind.value}-{posterior.value}': {'kind': kind, 'posterior': posterior}
+    for kind in agent_config.SequenceModelKind
+    for posterior in agent_config.Posterior
+}
+_EVERY_VARIANT = pytest.mark.parametrize(
+    'variant', _VARIANTS.values(), ids=_VARIANTS
+)
 
 
 @pytest.fixture(name='smooth_latents')
 def _smooth_latents(monkeypatch):
   """Latents are the probabilities: no chance, and no steps in the way."""
 
-  def sample(self, distribution, seed):
-    del self, seed
+  def sample(self, distribution, noise):
+    del self, noise
     probs = distribution.distribution.probs_parameter()
     return tf.reshape(probs, [*probs.shape[:-2], -1])
 
-  monkeypatch.setattr(latents.Latents, 'draw', sample)
+  monkeypatch.setattr(latents.Latents, 'drawn_with', sample)
 
 
-@pytest.fixture(name='model', params=_KINDS, ids=lambda kind: kind.value)
+@pytest.fixture(name='model', params=_VARIANTS.values(), ids=_VARIANTS)
 def _model(request):
-  return small.model(_VECTOR, kind=request.param)
+  return small.model(_VECTOR, **request.param)
 
 
 def _close(actual, expected, atol=1e-5):
@@ -114,15 +121,15 @@ def test_no_gradient_passes_from_episode_to_episode(model):
   assert gradient[0, 4] > 1e-7 and gradient[1, 6] > 1e-7
 
 
-@pytest.mark.parametrize('kind', _KINDS)
-def test_gradients_of_a_new_model_are_of_usual_size(kind):
+@_EVERY_VARIANT
+def test_gradients_of_a_new_model_are_of_usual_size(variant):
   """Nothing precedes a first step: no LayerNorm may blow up those zeros.
 
   Clipped, one such gradient would leave nothing of the others, and its square
   would hold up Adam for thousands of steps.
   """
   tf.keras.utils.set_random_seed(1)
-  model = WorldModel(_VECTOR, 2, small.config(kind=kind, layers=4))
+  model = WorldModel(_VECTOR, 2, small.config(layers=4, **variant))
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
     loss, _, _ = losses.loss(model, experience, _SEED)
@@ -397,22 +404,22 @@ def test_latents_are_straight_through():
     assert _greatest(gradients) > 1e-6, name
 
 
-def test_every_variable_learns():
+@_EVERY_VARIANT
+def test_every_variable_learns(variant):
   """No variable is left out of the loss or of the optimisers' groups."""
-  for kind in _KINDS:
-    model = small.model(
-        _VECTOR, kind=kind, dynamics_free_nats=0.0, representation_free_nats=0.0
-    )
-    groups = model.other_variables
-    for group in model.parameter_groups:
-      groups += group.variables
-    assert len(groups) == len(model.trainable_variables)
-    assert len({v.ref() for v in groups}) == len(groups)
-    _, _, gradients = _loss_and_gradients(
-        model, small.experience(_VECTOR, _RESETS)
-    )
-    for variable, gradient in zip(model.trainable_variables, gradients):
-      assert gradient is not None and np.any(gradient), variable.name
+  model = small.model(
+      _VECTOR, dynamics_free_nats=0.0, representation_free_nats=0.0, **variant
+  )
+  groups = model.other_variables
+  for group in model.parameter_groups:
+    groups += group.variables
+  assert len(groups) == len(model.trainable_variables)
+  assert len({v.ref() for v in groups}) == len(groups)
+  _, _, gradients = _loss_and_gradients(
+      model, small.experience(_VECTOR, _RESETS)
+  )
+  for variable, gradient in zip(model.trainable_variables, gradients):
+    assert gradient is not None and np.any(gradient), variable.name
 
 
 def test_stopped_posterior_is_the_posterior():
