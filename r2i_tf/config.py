@@ -54,9 +54,20 @@ class Precision(enum.Enum):
   MIXED_BFLOAT16 = 'mixed_bfloat16'
 
 
+class Norm(enum.Enum):
+  """What normalises the outputs of dense layers and convolutions.
+
+  LayerNorm, or RMSNorm (arXiv 1910.07467), which newer versions of DreamerV3
+  have.
+  """
+
+  LAYER = 'layer'
+  RMS = 'rms'
+
+
 @dataclasses.dataclass(frozen=True)
 class MLPConfig:
-  """A stack of dense layers, each with LayerNorm and SiLU."""
+  """A stack of dense layers, each with normalisation and SiLU."""
 
   layers: int = 5
   units: int = 1024
@@ -264,16 +275,37 @@ class BehaviorConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-  """Adam with clipping by global norm and decoupled weight decay."""
+  """Adam with clipping and decoupled weight decay.
+
+  Attributes:
+    learning_rate: Step size of Adam.
+    epsilon: Added to the root of Adam's second moment.
+    clip_norm: The largest norm of all gradients of a group together.
+    weight_decay: Share of a matrix taken off a step, times the step size.
+    adaptive_clip: The largest norm of each variable's gradient, as a share of
+      the norm of the variable (arXiv 2102.06171); it takes the place of
+      `clip_norm`. Newer versions of DreamerV3 have 0.3. None: no such limit.
+    warmup_steps: How many accepted steps the step size takes to grow from
+      nothing to `learning_rate`, along a line.
+  """
 
   learning_rate: float = 1e-4
   epsilon: float = 1e-8
   clip_norm: float = 1000.0
   weight_decay: float = 0.0
+  adaptive_clip: Optional[float] = None
+  warmup_steps: int = 0
 
   def __post_init__(self) -> None:
     schema.require_positive(
         self, 'optimizer', 'learning_rate', 'epsilon', 'clip_norm'
+    )
+    if self.adaptive_clip is not None:
+      schema.require_positive(self, 'optimizer', 'adaptive_clip')
+    schema.require(
+        self.warmup_steps >= 0,
+        f'optimizer.warmup_steps is {self.warmup_steps}, but it must be at'
+        ' least 0.',
     )
 
 
@@ -290,6 +322,7 @@ class R2IConfig:
     critic_optimizer: For the critic.
     precision: Arithmetic of the matrix products. Published is float16, which
       needs its losses scaled; bfloat16 takes its place.
+    norm: The normalisation in all networks but the layers of the S3M.
   """
 
   world_model: WorldModelConfig = WorldModelConfig()
@@ -298,6 +331,7 @@ class R2IConfig:
   actor_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   critic_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   precision: Precision = Precision.MIXED_BFLOAT16
+  norm: Norm = Norm.LAYER
 
   @classmethod
   def preset(cls, name: str) -> 'R2IConfig':

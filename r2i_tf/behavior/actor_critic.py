@@ -78,7 +78,7 @@ class ActorCritic(tf.Module):
       feature_size: int,
       config: agent_config.BehaviorConfig,
       bins: int,
-      dtype: networks.DType = 'float32',
+      options: networks.LayerOptions = networks.FLOAT32,
   ):
     """Creates all networks and their variables.
 
@@ -87,15 +87,15 @@ class ActorCritic(tf.Module):
       feature_size: F.
       config: Sizes and scales.
       bins: Bins of the critic's distribution.
-      dtype: Keras dtype or policy of the matrix products.
+      options: Of the layers.
     """
     super().__init__(name='behavior')
     self._config = config
     self.actions = actions
-    self.actor = actions_lib.Actor(actions, config.actor, dtype)
-    self._critic = networks.Head(config.critic, bins, dtype, 0.0, 'critic')
+    self.actor = actions_lib.Actor(actions, config.actor, options)
+    self._critic = networks.Head(config.critic, bins, options, 0.0, 'critic')
     self._slow_critic = networks.Head(
-        config.critic, bins, dtype, 0.0, 'slow_critic'
+        config.critic, bins, options, 0.0, 'slow_critic'
     )
     self.normalizer = returns_lib.ReturnNormalizer(config.return_decay)
     features = tf.zeros([1, feature_size])

@@ -63,7 +63,7 @@ class WorldModel(tf.Module):
       observation_spec: Any,
       action_size: int,
       config: agent_config.WorldModelConfig,
-      dtype: networks.DType = 'float32',
+      options: networks.LayerOptions = networks.FLOAT32,
       acting_only: bool = False,
   ):
     """Creates the model and all of its variables.
@@ -72,7 +72,7 @@ class WorldModel(tf.Module):
       observation_spec: A nest of tensor specs.
       action_size: A, the size of an encoded action.
       config: Sizes and loss scales.
-      dtype: Keras dtype or policy of the matrix products.
+      options: Of the layers.
       acting_only: Whether to create `acting_variables` alone, with which it can
         do no more than `initial` and `observe_step`.
 
@@ -87,25 +87,27 @@ class WorldModel(tf.Module):
 
     latent_mlp = agent_config.MLPConfig(1, config.sequence_model.width)
     self._encoder = observations.Encoder(
-        layout, config.encoder, config.cnn_depth, dtype
+        layout, config.encoder, config.cnn_depth, options
     )
     self._posterior = networks.Head(
         latent_mlp,
         self._latents.size,
-        dtype,
+        options,
         name='posterior',
     )
-    self._sequence_model = sequence_models.create(config.sequence_model, dtype)
+    self._sequence_model = sequence_models.create(
+        config.sequence_model, options
+    )
     self._prior = networks.Head(
         latent_mlp,
         self._latents.size,
-        dtype,
+        options,
         name='prior',
     )
     self._decoder = observations.Decoder(
-        layout, config.decoder, config.cnn_depth, dtype
+        layout, config.decoder, config.cnn_depth, options
     )
-    self._heads = heads.create(config, dtype)
+    self._heads = heads.create(config, options)
     self._sizes = (
         self._sequence_model.output_size,
         self._latents.size,

@@ -24,6 +24,7 @@ def config(
     kind=agent_config.SequenceModelKind.S3M,
     precision=agent_config.Precision.FLOAT32,
     posterior=None,
+    norm=agent_config.Norm.LAYER,
     **behavior,
 ):
   """Returns a config that learns visibly within a few steps."""
@@ -42,6 +43,7 @@ def config(
       actor_optimizer=_FAST,
       critic_optimizer=_FAST,
       precision=precision,
+      norm=norm,
   )
 
 

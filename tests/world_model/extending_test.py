@@ -81,13 +81,13 @@ def test_a_head_is_one_entry(monkeypatch):
   """Another entry is another loss, which teaches its own network."""
   create = heads.create
 
-  def with_one_more(config, dtype):
+  def with_one_more(config, options):
     more = eval(
         f'{{{_example("head")}}}',
         vars(heads),
-        {'config': config, 'dtype': dtype},
+        {'config': config, 'options': options},
     )
-    return {**create(config, dtype), **more}
+    return {**create(config, options), **more}
 
   experience = small.experience(_VECTOR, _RESETS)
   monkeypatch.setattr(heads, 'create', with_one_more)

@@ -1,4 +1,4 @@
-"""The GRU of DreamerV3 (arXiv 2301.04104), with LayerNorm, step after step.
+"""The GRU of DreamerV3 (arXiv 2301.04104), normalised, step after step.
 
 The memory is the output: m_t = x_t = h_t.
 """
@@ -16,26 +16,28 @@ class GRUSequenceModel(interface.SequenceModel):
   """A baseline: its sequence form takes as many steps as the sequence has."""
 
   def __init__(
-      self, config: agent_config.SequenceModelConfig, dtype: networks.DType
+      self,
+      config: agent_config.SequenceModelConfig,
+      options: networks.LayerOptions,
   ):
     """Creates the sequence model.
 
     Args:
       config: Its sizes; it has nothing of `s3m`.
-      dtype: Keras dtype or policy of the matrix products.
+      options: Of the layers.
     """
-    super().__init__(name='gru', dtype=dtype)
+    super().__init__(name='gru', dtype=options.dtype)
     size = config.output_size
     self.output_size = self.hidden_size = size
     self.memory_spec = tf.TensorSpec([size], tf.float32, 'memory')
-    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), options)
     self._gates = tf.keras.layers.Dense(
         3 * size,
         use_bias=False,
         kernel_initializer=networks.kernel_initializer(),
-        dtype=dtype,
+        dtype=options.dtype,
     )
-    self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-3, dtype=dtype)
+    self._norm = networks.normalization(options)
     self._learned = config.learned_initial_state
     if self._learned:
       self._initial = self.add_weight(
