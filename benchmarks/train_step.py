@@ -7,6 +7,7 @@ of always the same number of steps: twice the length, half the sequences.
   python -m benchmarks.train_step --preset=tiny --lengths=64,1024
   python -m benchmarks.train_step --config=bsuite --tokens=16_384 \
       --lengths=16384 --gru_max_length=0 --config.agent.precision=mixed_bfloat16
+  python -m benchmarks.train_step --posterior=recurrent --lengths=64,256
   python -m benchmarks.train_step --hlo=DIRECTORY --hlo_device=tpu
 
 Without --preset and --config: three numbers to see, two actions, 128 units, a
@@ -46,6 +47,13 @@ _PRECISION = flags.DEFINE_enum(
     "Of the products, for the setting's own.",
 )
 
+_POSTERIOR = flags.DEFINE_enum(
+    'posterior',
+    agent_config.Posterior.NON_RECURRENT.value,
+    [posterior.value for posterior in agent_config.Posterior],
+    'Of both kinds: with the recurrent one S3M, too, goes step after step.',
+)
+
 _MATRIX = 2048  # Rows and columns of the product that gauges the machine.
 _S3M = agent_config.SequenceModelKind.S3M.value
 _GRU = agent_config.SequenceModelKind.GRU.value
@@ -67,7 +75,9 @@ def main(_) -> None:
   seconds = report.SECONDS.value
   if report.QUICK.value:
     lengths, tokens, seconds = [8], 16, 0.5
-  setting = _changed(_setting(), _STARTS.value, _PRECISION.value)
+  setting = _changed(
+      _setting(), _STARTS.value, _PRECISION.value, _POSTERIOR.value
+  )
   each = cases(lengths, tokens, _GRU_MAX_LENGTH.value)
   quiet.first_compilation()
   if report.HLO.value:
@@ -169,6 +179,9 @@ def measure(
       'setting': setting.name,
       'starts_per_sequence': setting.config.behavior.starts_per_sequence,
       'precision': setting.config.precision.value,
+      'recurrent_posterior': (
+          setting.config.world_model.has_recurrent_posterior
+      ),
       'product_ms': 1e3 * times['product'].median,
       'product_gflop_per_s': rate,
       'rows': list(rows.values()),
@@ -245,9 +258,17 @@ def _setting():
   return agents.vector_setting('vector', agents.plain_config())
 
 
-def _changed(setting, starts: Optional[int], precision: Optional[str]):
+def _changed(
+    setting, starts: Optional[int], precision: Optional[str], posterior: str
+):
   """Returns the setting with what the flags change."""
   config = setting.config
+  config = dataclasses.replace(
+      config,
+      world_model=dataclasses.replace(
+          config.world_model, posterior=agent_config.Posterior(posterior)
+      ),
+  )
   if starts is not None:
     config = dataclasses.replace(
         config,

@@ -245,6 +245,8 @@ class BehaviorConfig:
     return_decay: Decay of the moving 5th and 95th percentile of the returns.
     starts_per_sequence: Imagination starts drawn from each sequence; None for
       all of them, as in the paper.
+    replay_critic_scale: Weight of the critic's loss on the replayed sequences,
+      beside that on imagined ones. Newer versions of DreamerV3 have 0.3.
   """
 
   policy_input: PolicyInput = PolicyInput.FULL
@@ -257,6 +259,7 @@ class BehaviorConfig:
   slow_critic_fraction: float = 0.02
   return_decay: float = 0.99
   starts_per_sequence: Optional[int] = None
+  replay_critic_scale: float = 0.0
 
   def __post_init__(self) -> None:
     schema.require_positive(self, 'behavior', 'horizon', 'discount')
@@ -270,6 +273,11 @@ class BehaviorConfig:
         self.starts_per_sequence is None or self.starts_per_sequence > 0,
         f'behavior.starts_per_sequence is {self.starts_per_sequence}, but it'
         ' must be positive, or None for every step.',
+    )
+    schema.require(
+        self.replay_critic_scale >= 0,
+        f'behavior.replay_critic_scale is {self.replay_critic_scale}, but it'
+        ' must be at least 0.',
     )
 
 

@@ -127,12 +127,14 @@ class WorldModel(tf.Module):
     observation = tf.nest.map_structure(
         lambda spec: tf.zeros([1, *spec.shape], spec.dtype), observation_spec
     )
+    carry, action = self.initial(1), tf.zeros([1, self.action_size])
+    is_first = tf.constant([True])
+    # By itself and first: initial weights are random numbers of one generator,
+    # in the order of their creation.
+    inputs = tf.concat([carry.latent, action], -1)
+    self._sequence_model.step(inputs, carry.memory, is_first)
     state, _ = self.observe_step(
-        self.initial(1),
-        tf.zeros([1, self.action_size]),
-        observation,
-        tf.constant([True]),
-        seed=tf.constant([0, 0]),
+        carry, action, observation, is_first, seed=tf.constant([0, 0])
     )
     if acting_only:
       return
