@@ -408,7 +408,7 @@ class TrainStep(tf.Module):
     )
     state = self._world_model.state(output, carry)
     return Replayed(
-        features=tf.stop_gradient(self._policy_features.of(state)),
+        features=self._policy_features.of(state),
         reward=experience.reward,
         terminal=experience.terminal,
         continues=_continues(experience),

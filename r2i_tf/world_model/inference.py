@@ -21,6 +21,7 @@ from tensorflow_probability import distributions as tfd
 from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.world_model import latents as latents_lib
+from r2i_tf.world_model import over_time
 from r2i_tf.world_model import sequence_models
 from r2i_tf.world_model import structures
 
@@ -153,59 +154,36 @@ class Inference:
       seed: draws.Seed,
   ) -> tuple[tf.Tensor, structures.Carry, tfd.Distribution]:
     is_first = experience.is_first
-    batch, length = is_first.shape
-    if length is None:
-      length = tf.shape(is_first)[1]
     # The numbers of the draws are those of the parallel form: (b, t) has its
     # own, whichever replica works on b.
     noise = self.latents.noise(tf.shape(is_first), seed)
-    actions, embeddings, firsts, noises = (
-        _swapped(x)
-        for x in (experience.previous_action, embedding, is_first, noise)
-    )
     prepared = self.sequence_model.prepare()
-    arrays = tf.nest.map_structure(
-        lambda spec: tf.TensorArray(
-            spec.dtype, length, element_shape=[batch, *spec.shape]
-        ),
+
+    def step(
+        inputs: Any, carry: structures.Carry
+    ) -> tuple[Inferred, structures.Carry]:
+      action, embedded, first, numbers = inputs
+      inferred = self.step(
+          carry,
+          action,
+          embedded,
+          first,
+          lambda posterior: self.latents.drawn_with(posterior, numbers),
+          prepared,
+      )
+      return inferred, inferred.carry
+
+    output, carry, logits = over_time.run(
+        step,
+        (experience.previous_action, embedding, is_first, noise),
+        self.initial(tf.shape(is_first)[0]),
         Inferred(
             tf.TensorSpec([self.sequence_model.output_size], tf.float32),
             self.carry_spec,
             tf.TensorSpec([self.latents.size], tf.float32),
         ),
     )
-
-    def body(
-        t: tf.Tensor, carry: structures.Carry, arrays: Inferred
-    ) -> tuple[tf.Tensor, structures.Carry, Inferred]:
-      inferred = self.step(
-          carry,
-          actions[t],
-          embeddings[t],
-          firsts[t],
-          lambda posterior: self.latents.drawn_with(posterior, noises[t]),
-          prepared,
-      )
-      arrays = tf.nest.map_structure(
-          lambda x, array: array.write(t, x), inferred, arrays
-      )
-      return t + 1, inferred.carry, arrays
-
-    _, _, arrays = tf.while_loop(
-        lambda t, *_: t < length,
-        body,
-        (tf.constant(0), self.initial(tf.shape(is_first)[0]), arrays),
-        maximum_iterations=length,
-    )
-    output, carry, logits = tf.nest.map_structure(
-        lambda array: _swapped(array.stack()), arrays
-    )
     return output, carry, self.latents.distribution(logits)
-
-
-def _swapped(x: tf.Tensor) -> tf.Tensor:
-  """Returns [B, T, ...] as [T, B, ...], and back."""
-  return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
 
 
 def _mask_first(x: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from r2i_tf import config as agent_config
 from r2i_tf import networks
+from r2i_tf.world_model import over_time
 from r2i_tf.world_model.sequence_models import interface
 
 
@@ -74,24 +75,16 @@ class GRUSequenceModel(interface.SequenceModel):
       self, inputs: tf.Tensor, memory: tf.Tensor, is_first: tf.Tensor
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `SequenceModel.call`."""
-    u = self._input(inputs)
-    length = u.shape[1] if u.shape[1] is not None else tf.shape(u)[1]
-    outputs = tf.TensorArray(tf.float32, size=length)
 
-    def body(
-        t: tf.Tensor, memory: tf.Tensor, outputs: tf.TensorArray
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-      memory = self._step(u[:, t], memory, is_first[:, t])
-      return t + 1, memory, outputs.write(t, memory)
+    def step(
+        inputs: tuple[tf.Tensor, tf.Tensor], memory: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+      memory = self._step(inputs[0], memory, inputs[1])
+      return memory, memory
 
-    _, _, outputs = tf.while_loop(
-        lambda t, *_: t < length,
-        body,
-        (0, memory, outputs),
-        maximum_iterations=length,
+    outputs = over_time.run(
+        step, (self._input(inputs), is_first), memory, self.memory_spec
     )
-    outputs = tf.transpose(outputs.stack(), [1, 0, 2])
-    outputs = tf.ensure_shape(outputs, [*u.shape[:2], self.hidden_size])
     return outputs, outputs
 
   def _step(
