@@ -1,4 +1,4 @@
-r"""A whole train step of the agent, by sequence length: S3M and GRU.
+r"""A whole train step, by sequence length: S3M, GRU, DreamerV3.
 
 World model, imagination, actor, critic and optimisers, on random trajectories
 of always the same number of steps: twice the length, half the sequences.
@@ -7,7 +7,6 @@ of always the same number of steps: twice the length, half the sequences.
   python -m benchmarks.train_step --preset=tiny --lengths=64,1024
   python -m benchmarks.train_step --config=bsuite --tokens=16_384 \
       --lengths=16384 --gru_max_length=0 --config.agent.precision=mixed_bfloat16
-  python -m benchmarks.train_step --posterior=recurrent --lengths=64,256
   python -m benchmarks.train_step --hlo=DIRECTORY --hlo_device=tpu
 
 Without --preset and --config: three numbers to see, two actions, 128 units, a
@@ -35,7 +34,7 @@ _PRESET = flags.DEFINE_enum(
 _LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
 _TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 _GRU_MAX_LENGTH = flags.DEFINE_integer(
-    'gru_max_length', 1024, 'Greatest length for the GRU; 0 leaves it out.'
+    'gru_max_length', 1024, 'Greatest length for GRUs; 0 leaves them out.'
 )
 _STARTS = flags.DEFINE_integer(
     'starts_per_sequence', None, "Imagination starts, for the setting's own."
@@ -47,20 +46,26 @@ _PRECISION = flags.DEFINE_enum(
     "Of the products, for the setting's own.",
 )
 
-_POSTERIOR = flags.DEFINE_enum(
-    'posterior',
-    agent_config.Posterior.NON_RECURRENT.value,
-    [posterior.value for posterior in agent_config.Posterior],
-    'Of both kinds: with the recurrent one S3M, too, goes step after step.',
-)
-
 _MATRIX = 2048  # Rows and columns of the product that gauges the machine.
-_S3M = agent_config.SequenceModelKind.S3M.value
-_GRU = agent_config.SequenceModelKind.GRU.value
+_S3M = 's3m'
+_MODELS = {
+    _S3M: (
+        agent_config.SequenceModelKind.S3M,
+        agent_config.Posterior.NON_RECURRENT,
+    ),
+    'gru': (
+        agent_config.SequenceModelKind.GRU,
+        agent_config.Posterior.NON_RECURRENT,
+    ),
+    'dreamerv3': (
+        agent_config.SequenceModelKind.GRU,
+        agent_config.Posterior.RECURRENT,
+    ),
+}
 
 
 class Case(NamedTuple):
-  """One thing that is timed: a kind of sequence model and a batch."""
+  """One thing that is timed: one of `_MODELS` and a batch."""
 
   kind: str
   batch_size: int
@@ -75,9 +80,7 @@ def main(_) -> None:
   seconds = report.SECONDS.value
   if report.QUICK.value:
     lengths, tokens, seconds = [8], 16, 0.5
-  setting = _changed(
-      _setting(), _STARTS.value, _PRECISION.value, _POSTERIOR.value
-  )
+  setting = _changed(_setting(), _STARTS.value, _PRECISION.value)
   each = cases(lengths, tokens, _GRU_MAX_LENGTH.value)
   quiet.first_compilation()
   if report.HLO.value:
@@ -93,12 +96,12 @@ def main(_) -> None:
 def cases(
     lengths: Sequence[int], tokens: int, gru_max_length: int
 ) -> list[Case]:
-  """Returns what is timed, S3M before GRU.
+  """Returns what is timed, S3M first.
 
   Args:
     lengths: Of the sequences.
     tokens: Steps in a batch; every length must divide it.
-    gru_max_length: Greatest length for the GRU.
+    gru_max_length: Greatest length for those with a GRU.
 
   Raises:
     errors.RunError: A length does not divide `tokens`.
@@ -111,7 +114,7 @@ def cases(
       )
   return [
       Case(kind, tokens // length, length)
-      for kind in (_S3M, _GRU)
+      for kind in _MODELS
       for length in lengths
       if kind == _S3M or length <= gru_max_length
   ]
@@ -123,7 +126,8 @@ def measure(
   """Measures the train step in every case.
 
   Args:
-    setting: A `agents.Setting`; the kind of its sequence model is replaced.
+    setting: A `agents.Setting`; its sequence model's kind and its posterior are
+      replaced.
     each: The cases.
     seconds: Timing of them all.
 
@@ -179,9 +183,6 @@ def measure(
       'setting': setting.name,
       'starts_per_sequence': setting.config.behavior.starts_per_sequence,
       'precision': setting.config.precision.value,
-      'recurrent_posterior': (
-          setting.config.world_model.has_recurrent_posterior
-      ),
       'product_ms': 1e3 * times['product'].median,
       'product_gflop_per_s': rate,
       'rows': list(rows.values()),
@@ -220,7 +221,7 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
 def plot(record: dict[str, Any], picture) -> None:
   """Draws the step's time, and that of the first, against the length."""
   steady, first = picture.subplots(1, 2)
-  for kind in (_S3M, _GRU):
+  for kind in dict.fromkeys(row['kind'] for row in record['rows']):
     rows = [row for row in record['rows'] if row['kind'] == kind]
     lengths = [row['length'] for row in rows]
     for axes, key in ((steady, 'median_ms'), (first, 'first_step_s')):
@@ -258,17 +259,9 @@ def _setting():
   return agents.vector_setting('vector', agents.plain_config())
 
 
-def _changed(
-    setting, starts: Optional[int], precision: Optional[str], posterior: str
-):
+def _changed(setting, starts: Optional[int], precision: Optional[str]):
   """Returns the setting with what the flags change."""
   config = setting.config
-  config = dataclasses.replace(
-      config,
-      world_model=dataclasses.replace(
-          config.world_model, posterior=agent_config.Posterior(posterior)
-      ),
-  )
   if starts is not None:
     config = dataclasses.replace(
         config,
@@ -284,10 +277,13 @@ def _changed(
 
 def _with_kind(setting, kind: str):
   world_model = setting.config.world_model
+  of_memory, posterior = _MODELS[kind]
   sequence_model = dataclasses.replace(
-      world_model.sequence_model, kind=agent_config.SequenceModelKind(kind)
+      world_model.sequence_model, kind=of_memory
   )
-  world_model = dataclasses.replace(world_model, sequence_model=sequence_model)
+  world_model = dataclasses.replace(
+      world_model, sequence_model=sequence_model, posterior=posterior
+  )
   config = dataclasses.replace(setting.config, world_model=world_model)
   return dataclasses.replace(setting, config=config)
 
