@@ -32,7 +32,7 @@ def run(
   Returns:
     The outputs of all steps, leaves [B, T, ...].
   """
-  steps = [_swapped(x) for x in tf.nest.flatten(inputs)]
+  steps = [_swapped(tf.convert_to_tensor(x)) for x in tf.nest.flatten(inputs)]
   batch, length = steps[0].shape[1], steps[0].shape[0]
   if length is None:
     length = tf.shape(steps[0])[0]
