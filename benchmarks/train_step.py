@@ -1,4 +1,4 @@
-r"""A whole train step of the agent, by sequence length: S3M and GRU.
+r"""A whole train step, by sequence length: S3M, GRU, DreamerV3.
 
 World model, imagination, actor, critic and optimisers, on random trajectories
 of always the same number of steps: twice the length, half the sequences.
@@ -34,7 +34,7 @@ _PRESET = flags.DEFINE_enum(
 _LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
 _TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 _GRU_MAX_LENGTH = flags.DEFINE_integer(
-    'gru_max_length', 1024, 'Greatest length for the GRU; 0 leaves it out.'
+    'gru_max_length', 1024, 'Greatest length for GRUs; 0 leaves them out.'
 )
 _STARTS = flags.DEFINE_integer(
     'starts_per_sequence', None, "Imagination starts, for the setting's own."
@@ -47,12 +47,25 @@ _PRECISION = flags.DEFINE_enum(
 )
 
 _MATRIX = 2048  # Rows and columns of the product that gauges the machine.
-_S3M = agent_config.SequenceModelKind.S3M.value
-_GRU = agent_config.SequenceModelKind.GRU.value
+_S3M = 's3m'
+_MODELS = {
+    _S3M: (
+        agent_config.SequenceModelKind.S3M,
+        agent_config.Posterior.NON_RECURRENT,
+    ),
+    'gru': (
+        agent_config.SequenceModelKind.GRU,
+        agent_config.Posterior.NON_RECURRENT,
+    ),
+    'dreamerv3': (
+        agent_config.SequenceModelKind.GRU,
+        agent_config.Posterior.RECURRENT,
+    ),
+}
 
 
 class Case(NamedTuple):
-  """One thing that is timed: a kind of sequence model and a batch."""
+  """One thing that is timed: one of `_MODELS` and a batch."""
 
   kind: str
   batch_size: int
@@ -83,12 +96,12 @@ def main(_) -> None:
 def cases(
     lengths: Sequence[int], tokens: int, gru_max_length: int
 ) -> list[Case]:
-  """Returns what is timed, S3M before GRU.
+  """Returns what is timed, S3M first.
 
   Args:
     lengths: Of the sequences.
     tokens: Steps in a batch; every length must divide it.
-    gru_max_length: Greatest length for the GRU.
+    gru_max_length: Greatest length for those with a GRU.
 
   Raises:
     errors.RunError: A length does not divide `tokens`.
@@ -101,7 +114,7 @@ def cases(
       )
   return [
       Case(kind, tokens // length, length)
-      for kind in (_S3M, _GRU)
+      for kind in _MODELS
       for length in lengths
       if kind == _S3M or length <= gru_max_length
   ]
@@ -113,7 +126,8 @@ def measure(
   """Measures the train step in every case.
 
   Args:
-    setting: A `agents.Setting`; the kind of its sequence model is replaced.
+    setting: A `agents.Setting`; its sequence model's kind and its posterior are
+      replaced.
     each: The cases.
     seconds: Timing of them all.
 
@@ -207,7 +221,7 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
 def plot(record: dict[str, Any], picture) -> None:
   """Draws the step's time, and that of the first, against the length."""
   steady, first = picture.subplots(1, 2)
-  for kind in (_S3M, _GRU):
+  for kind in dict.fromkeys(row['kind'] for row in record['rows']):
     rows = [row for row in record['rows'] if row['kind'] == kind]
     lengths = [row['length'] for row in rows]
     for axes, key in ((steady, 'median_ms'), (first, 'first_step_s')):
@@ -263,10 +277,13 @@ def _changed(setting, starts: Optional[int], precision: Optional[str]):
 
 def _with_kind(setting, kind: str):
   world_model = setting.config.world_model
+  of_memory, posterior = _MODELS[kind]
   sequence_model = dataclasses.replace(
-      world_model.sequence_model, kind=agent_config.SequenceModelKind(kind)
+      world_model.sequence_model, kind=of_memory
   )
-  world_model = dataclasses.replace(world_model, sequence_model=sequence_model)
+  world_model = dataclasses.replace(
+      world_model, sequence_model=sequence_model, posterior=posterior
+  )
   config = dataclasses.replace(setting.config, world_model=world_model)
   return dataclasses.replace(setting, config=config)
 

@@ -96,6 +96,7 @@ def _train(variant: Variant):
   from r2i_tf import networks
   from r2i_tf.agents import optimizer as optimizer_lib
   from r2i_tf.world_model import WorldModel
+  from r2i_tf.world_model import losses
 
   tf.keras.utils.set_random_seed(_SEED.value)
   random = np.random.default_rng(_SEED.value)
@@ -137,7 +138,7 @@ def _train(variant: Variant):
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, ends, seed):
     with tf.GradientTape() as tape:
-      loss, observed, _ = model.loss(experience, seed)
+      loss, observed, _ = losses.loss(model, experience, seed)
     gradients, _ = tf.clip_by_global_norm(
         tape.gradient(loss, variables, unconnected_gradients='zero'),
         settings.clip_norm,

@@ -23,6 +23,18 @@ class SequenceModelKind(enum.Enum):
   GRU = 'gru'
 
 
+class Posterior(enum.Enum):
+  """What the latent of a step is inferred from.
+
+  The observation alone, q(z_t | o_t), as R2I has it, which gives all latents of
+  a sequence at once; or what is remembered as well, q(z_t | h_t, o_t), as
+  DreamerV3 has it, which takes a sequence step after step.
+  """
+
+  NON_RECURRENT = 'non_recurrent'
+  RECURRENT = 'recurrent'
+
+
 class PolicyInput(enum.Enum):
   """The parts of a state that actor and critic see beside the latent z.
 
@@ -42,9 +54,20 @@ class Precision(enum.Enum):
   MIXED_BFLOAT16 = 'mixed_bfloat16'
 
 
+class Norm(enum.Enum):
+  """What normalises the outputs of dense layers and convolutions.
+
+  LayerNorm, or RMSNorm (arXiv 1910.07467), which newer versions of DreamerV3
+  have.
+  """
+
+  LAYER = 'layer'
+  RMS = 'rms'
+
+
 @dataclasses.dataclass(frozen=True)
 class MLPConfig:
-  """A stack of dense layers, each with LayerNorm and SiLU."""
+  """A stack of dense layers, each with normalisation and SiLU."""
 
   layers: int = 5
   units: int = 1024
@@ -149,8 +172,10 @@ class WorldModelConfig:
 
   Attributes:
     sequence_model: The recurrence.
+    posterior: What latents are inferred from; None: as published with the kind
+      of the recurrence, non_recurrent for s3m, recurrent for gru.
     latent: The stochastic state.
-    encoder: The MLP for vectors, q(z_t | o_t).
+    encoder: The MLP for vectors, of which the posterior sees the outputs.
     decoder: The MLP for vectors, p(o_t | z_t, h_t).
     reward_head: The MLP of the reward.
     continuation_head: The MLP of the continuation.
@@ -169,6 +194,7 @@ class WorldModelConfig:
   """
 
   sequence_model: SequenceModelConfig = SequenceModelConfig()
+  posterior: Optional[Posterior] = None
   latent: LatentConfig = LatentConfig()
   encoder: MLPConfig = MLPConfig()
   decoder: MLPConfig = MLPConfig()
@@ -194,6 +220,13 @@ class WorldModelConfig:
         self, 'world_model', 'image_keys', 'vector_keys', 'ignored_keys'
     )
 
+  @property
+  def has_recurrent_posterior(self) -> bool:
+    """Whether latents are inferred from what is remembered, too."""
+    if self.posterior is None:
+      return self.sequence_model.kind is SequenceModelKind.GRU
+    return self.posterior is Posterior.RECURRENT
+
 
 @dataclasses.dataclass(frozen=True)
 class BehaviorConfig:
@@ -212,6 +245,8 @@ class BehaviorConfig:
     return_decay: Decay of the moving 5th and 95th percentile of the returns.
     starts_per_sequence: Imagination starts drawn from each sequence; None for
       all of them, as in the paper.
+    replay_critic_scale: Weight of the critic's loss on the replayed sequences,
+      beside that on imagined ones. Newer versions of DreamerV3 have 0.3.
   """
 
   policy_input: PolicyInput = PolicyInput.FULL
@@ -224,6 +259,7 @@ class BehaviorConfig:
   slow_critic_fraction: float = 0.02
   return_decay: float = 0.99
   starts_per_sequence: Optional[int] = None
+  replay_critic_scale: float = 0.0
 
   def __post_init__(self) -> None:
     schema.require_positive(self, 'behavior', 'horizon', 'discount')
@@ -238,20 +274,46 @@ class BehaviorConfig:
         f'behavior.starts_per_sequence is {self.starts_per_sequence}, but it'
         ' must be positive, or None for every step.',
     )
+    schema.require(
+        self.replay_critic_scale >= 0,
+        f'behavior.replay_critic_scale is {self.replay_critic_scale}, but it'
+        ' must be at least 0.',
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-  """Adam with clipping by global norm and decoupled weight decay."""
+  """Adam with clipping and decoupled weight decay.
+
+  Attributes:
+    learning_rate: Step size of Adam.
+    epsilon: Added to the root of Adam's second moment.
+    clip_norm: The largest norm of all gradients of a group together.
+    weight_decay: Share of a matrix taken off a step, times the step size.
+    adaptive_clip: The largest norm of each variable's gradient, as a share of
+      the norm of the variable (arXiv 2102.06171); it takes the place of
+      `clip_norm`. Newer versions of DreamerV3 have 0.3. None: no such limit.
+    warmup_steps: How many accepted steps the step size takes to grow from
+      nothing to `learning_rate`, along a line.
+  """
 
   learning_rate: float = 1e-4
   epsilon: float = 1e-8
   clip_norm: float = 1000.0
   weight_decay: float = 0.0
+  adaptive_clip: Optional[float] = None
+  warmup_steps: int = 0
 
   def __post_init__(self) -> None:
     schema.require_positive(
         self, 'optimizer', 'learning_rate', 'epsilon', 'clip_norm'
+    )
+    if self.adaptive_clip is not None:
+      schema.require_positive(self, 'optimizer', 'adaptive_clip')
+    schema.require(
+        self.warmup_steps >= 0,
+        f'optimizer.warmup_steps is {self.warmup_steps}, but it must be at'
+        ' least 0.',
     )
 
 
@@ -268,6 +330,7 @@ class R2IConfig:
     critic_optimizer: For the critic.
     precision: Arithmetic of the matrix products. Published is float16, which
       needs its losses scaled; bfloat16 takes its place.
+    norm: The normalisation in all networks but the layers of the S3M.
   """
 
   world_model: WorldModelConfig = WorldModelConfig()
@@ -276,6 +339,7 @@ class R2IConfig:
   actor_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   critic_optimizer: OptimizerConfig = OptimizerConfig(3e-5, 1e-5, 100.0)
   precision: Precision = Precision.MIXED_BFLOAT16
+  norm: Norm = Norm.LAYER
 
   @classmethod
   def preset(cls, name: str) -> 'R2IConfig':

@@ -1,19 +1,45 @@
-"""The plain building blocks of DreamerV3: MLPs with LayerNorm and SiLU.
+"""The plain building blocks of DreamerV3: MLPs with normalisation and SiLU.
 
 Every layer is a Keras layer; parameters are float32, products are done in the
 layer's compute dtype, and the outputs of a network are float32.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Union
+import dataclasses
+from typing import Any, NamedTuple, Union
 
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
 
-DType = Union[str, tf.keras.mixed_precision.Policy]
+# DreamerV3's, of its first version for LayerNorm, of its newest for RMSNorm.
+_LAYER_NORM_EPSILON, _RMS_NORM_EPSILON = 1e-3, 1e-4
 
-_NORM_EPSILON = 1e-3
+
+@dataclasses.dataclass(frozen=True)
+class LayerOptions:
+  """What all layers of an agent have alike.
+
+  Attributes:
+    dtype: Keras dtype or policy of the matrix products.
+    norm: The normalisation between them.
+  """
+
+  dtype: Union[str, tf.keras.mixed_precision.Policy] = 'float32'
+  norm: agent_config.Norm = agent_config.Norm.LAYER
+
+
+FLOAT32 = LayerOptions()
+
+
+def layer_options(config: agent_config.R2IConfig) -> LayerOptions:
+  """Returns the options of an agent's layers.
+
+  Args:
+    config: Of the agent.
+  """
+  policy = tf.keras.mixed_precision.Policy(config.precision.value)
+  return LayerOptions(policy, config.norm)
 
 
 class ParameterGroup(NamedTuple):
@@ -41,11 +67,46 @@ def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
   )
 
 
-def normalized_activation(dtype: DType) -> list[tf.keras.layers.Layer]:
-  """LayerNorm over the last axis, then SiLU."""
+class RMSNormalization(tf.keras.layers.Layer):
+  """y = s x / sqrt(mean(x^2) + epsilon) over the last axis, in float32.
+
+  RMSNorm (arXiv 1910.07467): LayerNorm without a mean to take off and without
+  an offset. s is learned, from ones.
+  """
+
+  def build(self, input_shape: Any) -> None:
+    """Creates the scale, float32 [U]."""
+    self._scale = self.add_weight(
+        name='scale',
+        shape=[input_shape[-1]],
+        initializer='ones',
+        experimental_autocast=False,
+    )
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns [..., U] in the dtype of x, [..., U]."""
+    wide = tf.cast(x, tf.float32)
+    mean_square = tf.reduce_mean(tf.square(wide), -1, keepdims=True)
+    scale = tf.math.rsqrt(mean_square + _RMS_NORM_EPSILON) * self._scale
+    return tf.cast(wide * scale, x.dtype)
+
+
+def normalization(options: LayerOptions) -> tf.keras.layers.Layer:
+  """Returns the normalisation over the last axis that the options name."""
+  if options.norm is agent_config.Norm.RMS:
+    return RMSNormalization(dtype=options.dtype)
+  return tf.keras.layers.LayerNormalization(
+      epsilon=_LAYER_NORM_EPSILON, dtype=options.dtype
+  )
+
+
+def normalized_activation(
+    options: LayerOptions,
+) -> list[tf.keras.layers.Layer]:
+  """Normalisation over the last axis, then SiLU."""
   return [
-      tf.keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, dtype=dtype),
-      tf.keras.layers.Activation(tf.nn.silu, dtype=dtype),
+      normalization(options),
+      tf.keras.layers.Activation(tf.nn.silu, dtype=options.dtype),
   ]
 
 
@@ -70,16 +131,16 @@ def with_batch_of(
 
 
 class MLP(tf.keras.layers.Layer):
-  """Layers of dense without bias, LayerNorm and SiLU: [..., any] -> [..., U].
+  """Layers of dense without bias, norm and SiLU: [..., any] -> [..., U].
 
   The batch axes are flattened on the way: one matrix product a layer whatever
   their number, and Keras' LayerNorm, which fixes its axis when it is built,
   serves sequences and single steps alike.
   """
 
-  def __init__(self, config: agent_config.MLPConfig, dtype: DType):
+  def __init__(self, config: agent_config.MLPConfig, options: LayerOptions):
     """Creates the layers."""
-    super().__init__(dtype=dtype)
+    super().__init__(dtype=options.dtype)
     self._stack = []
     for _ in range(config.layers):
       self._stack.append(
@@ -87,10 +148,10 @@ class MLP(tf.keras.layers.Layer):
               config.units,
               use_bias=False,
               kernel_initializer=kernel_initializer(),
-              dtype=dtype,
+              dtype=options.dtype,
           )
       )
-      self._stack.extend(normalized_activation(dtype))
+      self._stack.extend(normalized_activation(options))
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """Returns [..., units] in the compute dtype."""
@@ -101,11 +162,11 @@ class MLP(tf.keras.layers.Layer):
 
 
 def linear(
-    units: int, dtype: DType, scale: float = 1.0
+    units: int, options: LayerOptions, scale: float = 1.0
 ) -> tf.keras.layers.Dense:
   """A dense layer with bias; `scale` 0 initialises its kernel with zeros."""
   return tf.keras.layers.Dense(
-      units, kernel_initializer=kernel_initializer(scale), dtype=dtype
+      units, kernel_initializer=kernel_initializer(scale), dtype=options.dtype
   )
 
 
@@ -116,7 +177,7 @@ class Head(tf.keras.layers.Layer):
       self,
       config: agent_config.MLPConfig,
       size: int,
-      dtype: DType,
+      options: LayerOptions,
       output_scale: float = 1.0,
       name: str = 'head',
   ):
@@ -125,13 +186,13 @@ class Head(tf.keras.layers.Layer):
     Args:
       config: Hidden layers.
       size: Size of the output.
-      dtype: Keras dtype or policy of the products.
+      options: Of the layers.
       output_scale: Variance scale of the last kernel; 0 for zeros.
       name: Name of the layer.
     """
-    super().__init__(name=name, dtype=dtype)
-    self._mlp = MLP(config, dtype)
-    self._output = linear(size, dtype, output_scale)
+    super().__init__(name=name, dtype=options.dtype)
+    self._mlp = MLP(config, options)
+    self._output = linear(size, options, output_scale)
 
   def call(self, features: tf.Tensor) -> tf.Tensor:
     """Returns the raw outputs, float32 [..., size]."""

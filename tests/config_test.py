@@ -65,3 +65,19 @@ def test_fields_change_by_their_dotted_names():
     schema.replace(config, {'behavior.actr': 1})
   with pytest.raises(schema.ConfigError, match='takes an int'):
     schema.replace(config, {'behavior.horizon': 'x'})
+
+
+@pytest.mark.parametrize(
+    'field, value, sentence',
+    [
+        ('critic_optimizer.adaptive_clip', 0.0, 'must be positive'),
+        ('actor_optimizer.warmup_steps', -1, 'must be at least 0'),
+        ('behavior.replay_critic_scale', -0.3, 'must be at least 0'),
+        ('world_model.posterior', 'recurent', "did you mean 'recurrent'"),
+        ('norm', 'batch', 'layer, rms'),
+    ],
+)
+def test_what_newer_versions_have_is_checked(field, value, sentence):
+  """A value that means nothing is answered with what is allowed."""
+  with pytest.raises(schema.ConfigError, match=sentence):
+    schema.replace(agent_config.R2IConfig(), {field: value})

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import config as agent_config
+from r2i_tf import networks
 from r2i_tf.agents import r2i_policy
 from r2i_tf.agents import spec_checks
 from r2i_tf.behavior import actions as actions_lib
@@ -45,17 +46,17 @@ def collect_policy(
     schema.ConfigError: The observation cannot be encoded as `config` says.
   """
   spec_checks.check_specs(time_step_spec, action_spec, config.world_model)
-  dtype = tf.keras.mixed_precision.Policy(config.precision.value)
+  options = networks.layer_options(config)
   actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
   world_model = WorldModel(
       time_step_spec.observation,
       actions.size,
       config.world_model,
-      dtype,
+      options,
       acting_only=True,
   )
   features = world_model.policy_features(config.behavior.policy_input)
-  actor = actions_lib.Actor(actions, config.behavior.actor, dtype)
+  actor = actions_lib.Actor(actions, config.behavior.actor, options)
   actor(tf.zeros([1, features.size]))
   return r2i_policy.R2IPolicy(
       time_step_spec,

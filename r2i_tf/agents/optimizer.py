@@ -18,6 +18,9 @@ import tensorflow as tf
 from r2i_tf import networks
 
 _BETA_1, _BETA_2 = 0.9, 0.999
+# The least norm that a variable counts as in adaptive clipping: those that are
+# zero at first could not move else.
+_LEAST_NORM = 1e-3
 
 
 class FlatAdam(tf.Module):
@@ -27,17 +30,25 @@ class FlatAdam(tf.Module):
   biases and norms.
   """
 
-  def __init__(self, group: networks.ParameterGroup, epsilon: float):
+  def __init__(
+      self,
+      group: networks.ParameterGroup,
+      epsilon: float,
+      warmup_steps: int = 0,
+  ):
     """Creates the moments, all zero.
 
     Args:
       group: Its variables, its step size and its weight decay.
       epsilon: Added to the root of the corrected second moment.
+      warmup_steps: How many accepted steps the step size takes to grow to that
+        of the group: step t of them takes its share t / warmup_steps.
     """
     super().__init__(name=f'{group.name}_adam')
     self._variables = tuple(group.variables)
     self._rate, self._epsilon = group.learning_rate, epsilon
     self._decay = group.weight_decay
+    self._warmup_steps = warmup_steps
     self._sizes = [v.shape.num_elements() for v in self._variables]
     with self.name_scope:
       self._m, self._v = (
@@ -58,6 +69,27 @@ class FlatAdam(tf.Module):
   def flatten(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Returns the gradients of the variables, in their order, as one vector."""
     return tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)
+
+  def clip_adaptively(self, gradient: tf.Tensor, clip: float) -> tf.Tensor:
+    """Limits each variable's gradient by the norm of the variable.
+
+      g <- g min(1, clip max(|w|, 0.001) / |g|)
+
+    Adaptive gradient clipping (arXiv 2102.06171), as DreamerV3 has it: one norm
+    for a whole variable, not one for each of its rows.
+
+    Args:
+      gradient: float32, the result of `flatten`.
+      clip: The largest share.
+
+    Returns:
+      The same vector, clipped.
+    """
+    parts = []
+    for variable, part in zip(self._variables, tf.split(gradient, self._sizes)):
+      largest = clip * tf.maximum(tf.norm(variable), _LEAST_NORM)
+      parts.append(part * (largest / tf.maximum(tf.norm(part), largest)))
+    return tf.concat(parts, 0)
 
   def apply(self, gradient: tf.Tensor, accept: tf.Tensor) -> None:
     """Updates all variables, or none.
@@ -87,6 +119,8 @@ class FlatAdam(tf.Module):
     self._m.assign(m)
     self._v.assign(v)
     rate = factor * self._rate
+    if self._warmup_steps:
+      rate *= tf.minimum(1.0, steps / self._warmup_steps)
     update = rate * correction * m / (tf.sqrt(v) + spread * self._epsilon)
     parts = tf.split(update, self._sizes)
     for variable, part in zip(self._variables, parts):

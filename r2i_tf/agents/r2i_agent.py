@@ -12,6 +12,7 @@ from tf_agents.typing import types
 
 from r2i_tf import config as agent_config
 from r2i_tf import draws
+from r2i_tf import networks
 from r2i_tf.agents import acting
 from r2i_tf.agents import experience as experience_lib
 from r2i_tf.agents import r2i_policy
@@ -63,10 +64,10 @@ class R2IAgent(tf_agent.TFAgent):
     """
     config = config or agent_config.R2IConfig()
     spec_checks.check_specs(time_step_spec, action_spec, config.world_model)
-    dtype = tf.keras.mixed_precision.Policy(config.precision.value)
+    options = networks.layer_options(config)
     actions = actions_lib.create(tf.nest.flatten(action_spec)[0])
     self._world_model = WorldModel(
-        time_step_spec.observation, actions.size, config.world_model, dtype
+        time_step_spec.observation, actions.size, config.world_model, options
     )
     self._horizon = config.behavior.horizon
     self._policy_features = self._world_model.policy_features(
@@ -77,7 +78,7 @@ class R2IAgent(tf_agent.TFAgent):
         self._policy_features.size,
         config.behavior,
         config.world_model.bins,
-        dtype,
+        options,
     )
     self._config = config
     self._train_step = train_step_lib.TrainStep(

@@ -31,16 +31,21 @@ from r2i_tf import config as agent_config
 from r2i_tf import draws
 from r2i_tf.agents import experience as experience_lib
 from r2i_tf.agents import replicas
+from r2i_tf.agents import starts
 from r2i_tf.agents import updates as updates_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import Critique
 from r2i_tf.behavior import Outcome
+from r2i_tf.behavior import Replayed
+from r2i_tf.behavior import replayed as replayed_lib
 from r2i_tf.behavior import returns as returns_lib
 from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Carry
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import imagination
+from r2i_tf.world_model import losses
 
 Metrics = dict[str, tf.Tensor]
 
@@ -49,12 +54,14 @@ class Counts(NamedTuple):
   """How much of a batch each loss is a mean over, float32 scalars.
 
   Attributes:
-    world_model: By loss, as `WorldModel.counts` has them.
+    world_model: By loss, as `losses.counts` has them.
     starts: Starts of imagination.
+    replayed: Steps that the critic learns from as they were lived.
   """
 
   world_model: dict[str, tf.Tensor]
   starts: tf.Tensor
+  replayed: tf.Tensor
 
 
 class Learned(NamedTuple):
@@ -196,9 +203,11 @@ class TrainStep(tf.Module):
       step: As for a call.
     """
     experience = self._experience(trajectory)
-    counts = replicas.add(self._world_model.counts(experience))
+    counts = replicas.add(losses.counts(self._world_model, experience))
     seed, _, _ = self._seeds(step, replicas.index())
-    loss, _, metrics = self._world_model.loss(experience, seed, weights, counts)
+    loss, _, metrics = losses.loss(
+        self._world_model, experience, seed, weights, counts
+    )
     return loss, metrics
 
   def _run(
@@ -235,10 +244,12 @@ class TrainStep(tf.Module):
   ) -> Counts:
     experience = self._experience(trajectory)
     _, seed, _ = self._seeds(step, part)
-    is_valid = self._starts(experience.is_valid, seed)
+    places = self._places(experience, seed)
+    is_valid = starts.pick(experience.is_valid, places)
     return Counts(
-        self._world_model.counts(experience),
+        losses.counts(self._world_model, experience),
         tf.reduce_sum(tf.cast(is_valid, tf.float32)),
+        tf.reduce_sum(tf.cast(_continues(experience), tf.float32)),
     )
 
   def _learn(
@@ -254,8 +265,8 @@ class TrainStep(tf.Module):
     groups, updates = self.updates.of_world_model, self.updates
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       updates.watch(tape, groups)
-      world_loss, observed, metrics = self._world_model.loss(
-          experience, world_seed, weights, counts.world_model
+      world_loss, observed, metrics = losses.loss(
+          self._world_model, experience, world_seed, weights, counts.world_model
       )
     gradients = updates.gradients(tape, world_loss, groups)
     # Imagination after the world model's gradients: the activations of the two
@@ -263,8 +274,9 @@ class TrainStep(tf.Module):
     (output, carry), gradients = rematerialization.together(
         ((observed.state.output, observed.carry), gradients)
     )
-    output, carry, terminal, is_valid = self._starts(
-        (output, carry, experience.terminal, experience.is_valid), start_seed
+    places = self._places(experience, start_seed)
+    start, start_carry, terminal, is_valid = starts.pick(
+        (output, carry, experience.terminal, experience.is_valid), places
     )
     with tf.GradientTape(
         persistent=True, watch_accessed_variables=False
@@ -277,9 +289,15 @@ class TrainStep(tf.Module):
       )
       with recording():
         outcome = self._imagine(
-            output, carry, terminal, is_valid, behavior_seed
+            start, start_carry, terminal, is_valid, behavior_seed
         )
       critique = self._behavior.criticize(outcome, counts.starts)
+      if self._config.replay_critic_scale:
+        critique = self._behavior.criticize_replay(
+            critique,
+            self._replayed(output, carry, experience, critique, places),
+            counts.replayed,
+        )
     gradients.update(updates.gradients(tape, critique.loss, ['critic']))
     if differentiable:
       gradients.update(updates.gradients(tape, critique.ascent, ['actor']))
@@ -287,7 +305,7 @@ class TrainStep(tf.Module):
     returns, counted = returns_lib.thinned(
         critique.returns,
         outcome.is_valid,
-        self._starts_of(experience.is_valid),
+        (experience.is_valid if places is None else places).shape[1],
         replicas.count(),
     )
     return Learned(
@@ -305,7 +323,7 @@ class TrainStep(tf.Module):
       learned: Learned,
       returns: tf.Tensor,
       counted: tf.Tensor,
-      starts: tf.Tensor,
+      count: tf.Tensor,
   ) -> Improved:
     normalizer = self._behavior.normalizer
     percentiles = normalizer.updated(returns, counted)
@@ -313,7 +331,7 @@ class TrainStep(tf.Module):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       self.updates.watch(tape, ['actor'])
       loss, metrics = self._behavior.actor_loss(
-          learned.outcome, learned.critique, scale, starts
+          learned.outcome, learned.critique, scale, count
       )
     gradient = self.updates.gradients(tape, loss, ['actor'])['actor']
     if self._behavior.actions.differentiable:
@@ -339,34 +357,12 @@ class TrainStep(tf.Module):
     key = tf.stack([tf.constant(self._seed), tf.cast(step, tf.int32)])
     return draws.split(draws.Seed(key, part), 3)
 
-  def _starts_of(self, is_valid: tf.Tensor) -> int:
-    """Returns how many starts each of the sequences [B, T] has."""
-    length, count = is_valid.shape[1], self._config.starts_per_sequence
-    return length if count is None else min(count, length)
-
-  def _starts(self, steps: Any, seed: draws.Seed) -> Any:
-    """Returns the steps that imagination starts from.
-
-    Args:
-      steps: A nest of tensors [B, T, ...], of bool as the last.
-      seed: Of the draw.
-
-    Returns:
-      The same nest, [N, ...], without gradient.
-    """
-    picked = tf.nest.map_structure(tf.stop_gradient, steps)
-    last = tf.nest.flatten(steps)[-1]
-    count = self._starts_of(last)
-    if count < last.shape[1]:
-      # At random: any pattern in time could fall in step with the episodes.
-      draw = draws.uniform(tf.shape(last), seed)
-      chosen = tf.math.top_k(draw, count).indices
-      picked = tf.nest.map_structure(
-          lambda x: tf.gather(x, chosen, batch_dims=1), picked
-      )
-    return tf.nest.map_structure(
-        lambda x: tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0)), picked
-    )
+  def _places(
+      self, experience: Experience, seed: draws.Seed
+  ) -> Optional[tf.Tensor]:
+    """Returns the places of the starts, as `starts.draw` does."""
+    count = self._config.starts_per_sequence
+    return starts.draw(experience.is_valid, count, seed)
 
   def _imagine(
       self,
@@ -376,7 +372,8 @@ class TrainStep(tf.Module):
       is_valid: tf.Tensor,
       seed: draws.Seed,
   ) -> Outcome:
-    imagined = self._world_model.imagine(
+    imagined = imagination.imagine(
+        self._world_model,
         output,
         carry,
         # The actor's gradient passes through its actions, not its inputs.
@@ -396,3 +393,29 @@ class TrainStep(tf.Module):
         continuation=tf.concat([known[tf.newaxis], imagined.continuation], 0),
         is_valid=is_valid,
     )
+
+  def _replayed(
+      self,
+      output: tf.Tensor,
+      carry: Carry,
+      experience: Experience,
+      critique: Critique,
+      places: Optional[tf.Tensor],
+  ) -> Replayed:
+    """Returns the batch as the critic learns from it."""
+    imagined, started = starts.put_back(
+        critique.returns[0], places, tf.shape(experience.is_valid)
+    )
+    state = self._world_model.state(output, carry)
+    return Replayed(
+        features=self._policy_features.of(state),
+        reward=experience.reward,
+        terminal=experience.terminal,
+        continues=_continues(experience),
+        imagined=imagined,
+        started=started,
+    )
+
+
+def _continues(experience: Experience) -> tf.Tensor:
+  return replayed_lib.continues(experience.is_valid, experience.is_first)

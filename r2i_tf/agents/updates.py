@@ -1,7 +1,7 @@
 """The groups of parameters of an agent, their gradients and their optimisers.
 
-Each group is clipped by a norm of its own and has an optimiser of its own; its
-gradient is one vector.
+Each group is clipped by a norm of its own, or each of its variables is, and has
+an optimiser of its own; its gradient is one vector.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Updates(tf.Module):
         'actor': (config.actor_optimizer, behavior.actor_variables, ()),
         'critic': (config.critic_optimizer, behavior.critic_variables, ()),
     }
-    self._clip_norms: dict[str, float] = {}
+    self._settings: dict[str, agent_config.OptimizerConfig] = {}
     self._variables_of: dict[str, tuple[tf.Variable, ...]] = {}
     self._optimizers: dict[str, optimizer_lib.FlatAdam] = {}
     for name, (settings, variables, apart) in networks_of.items():
@@ -59,10 +59,10 @@ class Updates(tf.Module):
       )
       groups = [group, *apart]
       for group in groups:
-        self._clip_norms[group.name] = settings.clip_norm
+        self._settings[group.name] = settings
         self._variables_of[group.name] = group.variables
         self._optimizers[group.name] = optimizer_lib.FlatAdam(
-            group, settings.epsilon
+            group, settings.epsilon, settings.warmup_steps
         )
     self.of_world_model = (
         'world_model',
@@ -116,14 +116,22 @@ class Updates(tf.Module):
       gradients: Those of every group, the same on every replica.
 
     Returns:
-      Whether they were applied, bool scalar, and the norm of each group.
+      Whether they were applied, bool scalar, and the norm of each group before
+      it was clipped.
     """
     clipped: Gradients = {}
     norms: dict[str, tf.Tensor] = {}
-    for name, clip_norm in self._clip_norms.items():
-      [clipped[name]], norm = tf.clip_by_global_norm(
-          [gradients[name]], clip_norm
-      )
+    for name, settings in self._settings.items():
+      gradient = gradients[name]
+      if settings.adaptive_clip is None:
+        [clipped[name]], norm = tf.clip_by_global_norm(
+            [gradient], settings.clip_norm
+        )
+      else:
+        norm = tf.linalg.global_norm([gradient])
+        clipped[name] = self._optimizers[name].clip_adaptively(
+            gradient, settings.adaptive_clip
+        )
       norms[f'{name}/gradient_norm'] = norm
     finite = tf.reduce_all(tf.math.is_finite(tf.stack(list(norms.values()))))
     for name, optimizer in self._optimizers.items():

@@ -299,12 +299,12 @@ class Actor(tf.keras.layers.Layer):
       self,
       actions: ActionCodec,
       config: agent_config.MLPConfig,
-      dtype: networks.DType,
+      options: networks.LayerOptions,
   ):
     """Creates the actor for the codec `actions`."""
-    super().__init__(name='actor', dtype=dtype)
+    super().__init__(name='actor', dtype=options.dtype)
     self.actions = actions
-    self._head = networks.Head(config, actions.parameters, dtype)
+    self._head = networks.Head(config, actions.parameters, options)
 
   def call(self, features: tf.Tensor) -> tf.Tensor:
     """Returns the raw parameters, float32 [..., parameters]."""

@@ -16,6 +16,7 @@ from r2i_tf import distributions
 from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.behavior import actions as actions_lib
+from r2i_tf.behavior import replayed as replayed_lib
 from r2i_tf.behavior import returns as returns_lib
 
 
@@ -78,7 +79,7 @@ class ActorCritic(tf.Module):
       feature_size: int,
       config: agent_config.BehaviorConfig,
       bins: int,
-      dtype: networks.DType = 'float32',
+      options: networks.LayerOptions = networks.FLOAT32,
   ):
     """Creates all networks and their variables.
 
@@ -87,15 +88,15 @@ class ActorCritic(tf.Module):
       feature_size: F.
       config: Sizes and scales.
       bins: Bins of the critic's distribution.
-      dtype: Keras dtype or policy of the matrix products.
+      options: Of the layers.
     """
     super().__init__(name='behavior')
     self._config = config
     self.actions = actions
-    self.actor = actions_lib.Actor(actions, config.actor, dtype)
-    self._critic = networks.Head(config.critic, bins, dtype, 0.0, 'critic')
+    self.actor = actions_lib.Actor(actions, config.actor, options)
+    self._critic = networks.Head(config.critic, bins, options, 0.0, 'critic')
     self._slow_critic = networks.Head(
-        config.critic, bins, dtype, 0.0, 'slow_critic'
+        config.critic, bins, options, 0.0, 'slow_critic'
     )
     self.normalizer = returns_lib.ReturnNormalizer(config.return_decay)
     features = tf.zeros([1, feature_size])
@@ -168,10 +169,8 @@ class ActorCritic(tf.Module):
     weights = weights[:-1] * valid
     advantage = returns - value
     target = tf.stop_gradient(returns)
-    slow = distributions.SymlogTwoHot(self._slow_critic(fixed_features))
-    surprise = -critic.log_prob(target) - critic.log_prob(
-        tf.stop_gradient(slow.mean())
-    )
+    slow = tf.stop_gradient(self._slow_value(fixed_features))
+    surprise = -critic.log_prob(target) - critic.log_prob(slow)
 
     def mean(x: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
       return self._mean(x, weights, starts)
@@ -191,6 +190,51 @@ class ActorCritic(tf.Module):
         returns=target,
         metrics=metrics,
     )
+
+  def _slow_value(self, features: tf.Tensor) -> tf.Tensor:
+    """Returns what the slow critic expects, float32 [...]."""
+    return distributions.SymlogTwoHot(self._slow_critic(features)).mean()
+
+  def criticize_replay(
+      self,
+      critique: Critique,
+      replayed: replayed_lib.Replayed,
+      steps: tf.Tensor,
+  ) -> Critique:
+    """Adds the critic's loss on replayed sequences, by its scale.
+
+    The loss is that on imagined ones, with the returns of `replayed.returns`
+    for targets. A step is worth the return that was imagined from there; where
+    imagination did not start, what the slow critic expects. The gradient is the
+    critic's alone.
+
+    Args:
+      critique: Of what was imagined.
+      replayed: The sequences.
+      steps: How many steps of the whole batch have a return, a float32 scalar.
+    """
+    config = self._config
+    features = tf.stop_gradient(replayed.features)
+    slow = tf.stop_gradient(self._slow_value(features))
+    target = replayed_lib.returns(
+        replayed,
+        tf.where(replayed.started, replayed.imagined, slow),
+        config.discount,
+        config.lambda_,
+    )
+    critic = self.value(features[:, :-1])
+    surprise = -critic.log_prob(tf.stop_gradient(target)) - critic.log_prob(
+        slow[:, :-1]
+    )
+    surprise = tf.where(replayed.continues, surprise, 0.0)
+    of_replay = tf.reduce_sum(surprise) / tf.maximum(steps, 1.0)
+    loss = critique.loss + config.replay_critic_scale * of_replay
+    metrics = {
+        **critique.metrics,
+        'critic/loss': loss,
+        'critic/replay_loss': of_replay,
+    }
+    return critique._replace(loss=loss, metrics=metrics)
 
   def actor_loss(
       self,

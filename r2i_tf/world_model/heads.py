@@ -81,20 +81,20 @@ class PredictionHead(tf.Module):
 
 
 def create(
-    config: agent_config.WorldModelConfig, dtype: networks.DType
+    config: agent_config.WorldModelConfig, options: networks.LayerOptions
 ) -> dict[str, PredictionHead]:
   """Returns the heads by the names of their losses.
 
   Args:
     config: Their sizes.
-    dtype: Keras dtype or policy of the matrix products.
+    options: Of the layers.
   """
   return {
       'reward': PredictionHead(
           networks.Head(
               config.reward_head,
               config.bins,
-              dtype,
+              options,
               output_scale=0.0,
               name='reward',
           ),
@@ -104,7 +104,7 @@ def create(
       ),
       'continuation': PredictionHead(
           networks.Head(
-              config.continuation_head, 1, dtype, name='continuation'
+              config.continuation_head, 1, options, name='continuation'
           ),
           _bernoulli,
           target=lambda e: 1 - tf.cast(e.terminal, tf.float32),

@@ -6,7 +6,7 @@
 and back. `layout` sorts the parts of an observation. A CNN halves an
 image until its shorter side has 4 to 7 pixels (4 for the paper's 64 x 64), by
 convolutions of 4 x 4 with stride 2 whose channels double; each is followed by
-LayerNorm and SiLU.
+normalisation and SiLU.
 
 An image of another size is padded first to the next that halves so, with the 0
 by which the convolutions themselves go on beyond an edge; it is half the
@@ -41,7 +41,7 @@ class Encoder(tf.keras.layers.Layer):
       layout: layout_lib.Layout,
       config: agent_config.MLPConfig,
       cnn_depth: int,
-      dtype: networks.DType,
+      options: networks.LayerOptions,
   ):
     """Creates the encoder.
 
@@ -49,13 +49,13 @@ class Encoder(tf.keras.layers.Layer):
       layout: The parts of the observation.
       config: The MLP of the vectors.
       cnn_depth: Channels of the first convolution.
-      dtype: Keras dtype or policy of the products.
+      options: Of the layers.
     """
-    super().__init__(name='encoder', dtype=dtype)
+    super().__init__(name='encoder', dtype=options.dtype)
     self._layout = layout
-    self._mlp = networks.MLP(config, dtype) if layout.vectors else None
+    self._mlp = networks.MLP(config, options) if layout.vectors else None
     self._cnns = [
-        _encoding_cnn(images, cnn_depth, dtype) for images in layout.images
+        _encoding_cnn(images, cnn_depth, options) for images in layout.images
     ]
 
   def call(self, observation: Any) -> tf.Tensor:
@@ -81,18 +81,18 @@ class Decoder(tf.keras.layers.Layer):
       layout: layout_lib.Layout,
       config: agent_config.MLPConfig,
       cnn_depth: int,
-      dtype: networks.DType,
+      options: networks.LayerOptions,
   ):
     """Creates the decoder; arguments as for `Encoder`."""
-    super().__init__(name='decoder', dtype=dtype)
+    super().__init__(name='decoder', dtype=options.dtype)
     self._layout = layout
     self._vector_head = None
     if layout.vectors:
       self._vector_head = networks.Head(
-          config, layout.vectors.size, dtype, name='vectors'
+          config, layout.vectors.size, options, name='vectors'
       )
     self._cnns = [
-        _decoding_cnn(images, cnn_depth, dtype) for images in layout.images
+        _decoding_cnn(images, cnn_depth, options) for images in layout.images
     ]
 
   def call(self, features: tf.Tensor) -> list[Decoded]:
@@ -138,12 +138,12 @@ class Decoder(tf.keras.layers.Layer):
 
 
 def _encoding_cnn(
-    images: layout_lib.Images, depth: int, dtype: networks.DType
+    images: layout_lib.Images, depth: int, options: networks.LayerOptions
 ) -> tf.keras.Sequential:
   """Returns [N, height, width, channels] -> [N, *smallest, most channels]."""
   cnn = tf.keras.Sequential()
   if np.any(images.padding):
-    cnn.add(tf.keras.layers.ZeroPadding2D(images.padding, dtype=dtype))
+    cnn.add(tf.keras.layers.ZeroPadding2D(images.padding, dtype=options.dtype))
   for stage in range(images.stages):
     cnn.add(
         tf.keras.layers.Conv2D(
@@ -153,22 +153,22 @@ def _encoding_cnn(
             padding='same',
             use_bias=False,
             kernel_initializer=networks.kernel_initializer(),
-            dtype=dtype,
+            dtype=options.dtype,
         )
     )
-    for layer in networks.normalized_activation(dtype):
+    for layer in networks.normalized_activation(options):
       cnn.add(layer)
   return cnn
 
 
 def _decoding_cnn(
-    images: layout_lib.Images, depth: int, dtype: networks.DType
+    images: layout_lib.Images, depth: int, options: networks.LayerOptions
 ) -> tf.keras.Sequential:
   """Returns [N, F] -> [N, height, width, channels], the encoder mirrored."""
   shape = (*images.smallest, depth * 2 ** (images.stages - 1))
   cnn = tf.keras.Sequential()
-  cnn.add(networks.linear(int(np.prod(shape)), dtype))
-  cnn.add(tf.keras.layers.Reshape(shape, dtype=dtype))
+  cnn.add(networks.linear(int(np.prod(shape)), options))
+  cnn.add(tf.keras.layers.Reshape(shape, dtype=options.dtype))
   for stage in reversed(range(images.stages)):
     last = stage == 0
     cnn.add(
@@ -179,12 +179,12 @@ def _decoding_cnn(
             padding='same',
             use_bias=last,
             kernel_initializer=networks.kernel_initializer(),
-            dtype=dtype,
+            dtype=options.dtype,
         )
     )
     if not last:
-      for layer in networks.normalized_activation(dtype):
+      for layer in networks.normalized_activation(options):
         cnn.add(layer)
   if np.any(images.padding):
-    cnn.add(tf.keras.layers.Cropping2D(images.padding, dtype=dtype))
+    cnn.add(tf.keras.layers.Cropping2D(images.padding, dtype=options.dtype))
   return cnn

@@ -71,3 +71,48 @@ def test_refused_gradients_leave_no_trace():
     np.testing.assert_array_equal(left, right)
   for left, right in zip(once, twice):
     np.testing.assert_array_equal(left, right)
+
+
+def test_adaptive_clipping_is_its_formula():
+  """Each variable's gradient by the norm of that variable, and no other's."""
+  variables = _variables()
+  variables[1].assign(tf.zeros([4]))  # As a bias is at first.
+  flat = _adam(variables, 0.0)
+  gradients = [
+      size * g for size, g in zip((100.0, 1.0, 1e-3), _gradients(variables, 1))
+  ]
+  clipped = flat.clip_adaptively(flat.flatten(gradients), 0.3)
+  expected = []
+  for variable, gradient in zip(variables, gradients):
+    largest = 0.3 * max(np.linalg.norm(np.ravel(variable)), 1e-3)
+    norm = np.linalg.norm(np.ravel(gradient))
+    expected.append(np.ravel(gradient) * min(1, largest / norm))
+  np.testing.assert_allclose(clipped, np.concatenate(expected), rtol=1e-5)
+  # What is within its limit stays as it is.
+  np.testing.assert_array_equal(clipped[-12:], np.ravel(gradients[2]))
+
+
+def test_warmup_grows_along_a_line():
+  """Step t of the first N changes t / N of what it would; decay as well.
+
+  A refused step does not count as one.
+  """
+  warm, plain = _variables(), _variables()
+  group = networks.ParameterGroup('adam', warm, 1e-2, 0.1)
+  slow = optimizer_lib.FlatAdam(group, _EPSILON, warmup_steps=4)
+  fast = _adam(plain, 0.1)
+  for step in range(1, 7):
+    gradient = slow.flatten(_gradients(warm, step))
+    slow.apply(slow.flatten([g * np.nan for g in warm]), tf.constant(False))
+    before = [v.numpy() for v in warm]
+    for variable, value in zip(plain, before):
+      variable.assign(value)
+    slow.apply(gradient, tf.constant(True))
+    fast.apply(gradient, tf.constant(True))
+    for start, slowly, fully in zip(before, warm, plain):
+      np.testing.assert_allclose(
+          slowly - start,
+          min(1, step / 4) * (fully - start),
+          rtol=1e-3,
+          atol=1e-6,
+      )

@@ -11,7 +11,6 @@ from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import R2IAgent
 from r2i_tf import config as agent_config
-from r2i_tf import draws
 from r2i_tf.agents import replicas
 from r2i_tf.specs import UnsupportedSpecError
 from tests.agents import small
@@ -243,6 +242,7 @@ def test_loss_changes_nothing(agent):
             small.BOX,
             {
                 'kind': agent_config.SequenceModelKind.GRU,
+                'posterior': agent_config.Posterior.NON_RECURRENT,
                 'policy_input': agent_config.PolicyInput.HIDDEN,
             },
         ),
@@ -254,8 +254,30 @@ def test_loss_changes_nothing(agent):
                 'precision': agent_config.Precision.MIXED_BFLOAT16,
             },
         ),
+        (
+            _NESTED,
+            small.BOX,
+            {'posterior': agent_config.Posterior.RECURRENT},
+        ),
+        (
+            _NESTED,
+            small.DISCRETE,
+            {
+                'kind': agent_config.SequenceModelKind.GRU,
+                'norm': agent_config.Norm.RMS,
+                'starts_per_sequence': 2,
+                'replay_critic_scale': 0.3,
+                'optimizer': {'adaptive_clip': 0.3, 'warmup_steps': 2},
+            },
+        ),
     ],
-    ids=['nested-multidiscrete-bfloat16', 'continuous-gru', 'gru-bfloat16'],
+    ids=[
+        'nested-multidiscrete-bfloat16',
+        'continuous-gru',
+        'gru-bfloat16',
+        'continuous-recurrent-posterior',
+        'newer-dreamerv3',
+    ],
 )
 def test_variants_train(observation_spec, action_spec, changes):
   """Each kind of spec and option trains: finite, not refused, and moving."""
@@ -301,24 +323,6 @@ def _check_policy(agent, observation_spec, action_spec):
       ):
         assert x.dtype == spec.dtype and x.shape == (3, *spec.shape)
         assert np.all(np.isfinite(x))
-
-
-def test_starts_per_sequence(agent):
-  """As many imagination starts as asked for, each a step of its sequence."""
-  few = small.agent(starts_per_sequence=3)
-  places, flags = tf.reshape(tf.range(16.0), [2, 8, 1]), np.arange(16) % 3 > 0
-  steps = (places, tf.constant(flags.reshape(2, 8)))
-  seen = set()
-  for seed in range(20):
-    picked, kept = few._train_step._starts(steps, draws.Seed([seed, 0]))
-    picked = picked.numpy().astype(int).reshape(-1)
-    assert len(set(picked)) == 6
-    np.testing.assert_array_equal(picked // 8, [0, 0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(kept, flags[picked])
-    seen.update(picked)
-  assert len(seen) == 16  # No place is left out for good.
-  every, _ = agent._train_step._starts(steps, draws.Seed([0, 0]))
-  np.testing.assert_array_equal(every[:, 0], np.arange(16))
 
 
 @pytest.mark.parametrize(

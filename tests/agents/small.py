@@ -1,5 +1,7 @@
 """Agents, and data for them, small enough to compile within a test."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
@@ -23,20 +25,29 @@ _FAST = agent_config.OptimizerConfig(1e-2)
 def config(
     kind=agent_config.SequenceModelKind.S3M,
     precision=agent_config.Precision.FLOAT32,
+    posterior=None,
+    norm=agent_config.Norm.LAYER,
+    optimizer=(),
     **behavior,
 ):
   """Returns a config that learns visibly within a few steps."""
+  optimizer = dataclasses.replace(_FAST, **dict(optimizer))
   behavior = {'actor': _MLP, 'critic': _MLP, 'horizon': 3, **behavior}
   return agent_config.R2IConfig(
       # No free nats: else the prior may learn nothing for some steps.
       world_model=small.config(
-          kind, layers=1, dynamics_free_nats=0.0, representation_free_nats=0.0
+          kind,
+          layers=1,
+          posterior=posterior,
+          dynamics_free_nats=0.0,
+          representation_free_nats=0.0,
       ),
       behavior=agent_config.BehaviorConfig(**behavior),
-      world_model_optimizer=_FAST,
-      actor_optimizer=_FAST,
-      critic_optimizer=_FAST,
+      world_model_optimizer=optimizer,
+      actor_optimizer=optimizer,
+      critic_optimizer=optimizer,
       precision=precision,
+      norm=norm,
   )
 
 

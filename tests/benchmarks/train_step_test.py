@@ -24,10 +24,26 @@ def test_measures_a_train_step_that_learns():
   assert '| 2x4 | S3M |' in table and 'imagination from every step' in table
 
 
+def test_dreamerv3_is_timed_as_itself():
+  """Its loop over time is in the step, and the floor counts its products."""
+  setting = agents.vector_setting('smallest', agents.smallest_config())
+  cases = train_step.cases([4], 8, gru_max_length=4)
+  record = train_step.measure(setting, cases, 0.0)
+  floors = {row['kind']: row['matrix_gflop'] for row in record['rows']}
+  # Its posterior sees the memory as well, which is more to multiply.
+  assert floors['dreamerv3'] > floors['gru'] > 0
+  assert all(row['refused'] == 0 for row in record['rows'])
+
+
 def test_every_case_has_the_same_number_of_steps():
-  """What differs is the length alone; the GRU stops where it is told to."""
+  """What differs is the length alone; GRUs stop where they are told to."""
   cases = train_step.cases([4, 16], 64, gru_max_length=4)
-  assert cases == [('s3m', 16, 4), ('s3m', 4, 16), ('gru', 16, 4)]
+  assert cases == [
+      ('s3m', 16, 4),
+      ('s3m', 4, 16),
+      ('gru', 16, 4),
+      ('dreamerv3', 16, 4),
+  ]
   with pytest.raises(errors.RunError, match=r'--lengths has 5; .*\(64\)'):
     train_step.cases([5], 64, 4)
 

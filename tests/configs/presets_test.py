@@ -189,9 +189,17 @@ _OURS = {
     'dmc_vision': {'replay.capacity': 1_010_000, **_IN_MEMORY, **_PRECISION},
 }
 
-# What is ours alone, and left at what changes nothing.
+# What is ours alone or came later, and is left at what changes nothing.
 _UNPUBLISHED = {
+    'agent.norm',
+    *(
+        f'agent.{network}_optimizer.{field}'
+        for network in ('world_model', 'actor', 'critic')
+        for field in ('adaptive_clip', 'warmup_steps')
+    ),
+    _BEHAVIOR + 'replay_critic_scale',
     _MEMORY + 's3m.rematerialize',
+    _MODEL + 'posterior',
     _MODEL + 'image_keys',
     _MODEL + 'vector_keys',
     _MODEL + 'ignored_keys',

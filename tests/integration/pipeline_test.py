@@ -286,10 +286,15 @@ def test_checkpointer(trained, tmp_path):
     np.testing.assert_array_equal(variable, value, err_msg=variable.name)
 
 
-@pytest.fixture(name='certain', scope='module')
-def _certain(tmp_path_factory):
-  """An agent without chance in its latents, and its exported policy."""
-  config = small.config()
+@pytest.fixture(
+    name='certain', scope='module', params=agent_config.SequenceModelKind
+)
+def _certain(request, tmp_path_factory):
+  """An agent without chance in its latents, and its exported policy.
+
+  Of either kind, each with the posterior that belongs to it.
+  """
+  config = small.config(kind=request.param)
   latent = agent_config.LatentConfig(2, 3, unimix=0.0)
   agent = _agent(
       dataclasses.replace(

@@ -18,11 +18,17 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.train import learner as stock_learner
 
+from r2i_tf import config as agent_config
 from r2i_tf.training import learner as learner_lib
 from tests.agents import small
 
 BATCH, STEPS = 4, 2
 _ACTIONS = {'discrete': small.DISCRETE, 'continuous': small.BOX}
+# Between them, all that replicas exchange and draw.
+_CHANGES = {
+    'discrete': {'replay_critic_scale': 0.3},
+    'continuous': {'posterior': agent_config.Posterior.RECURRENT},
+}
 
 
 def _strategy(name):
@@ -95,7 +101,9 @@ def main(name, actions, folder):
   strategy = _strategy(name)
   spec = _ACTIONS[actions]
   with strategy.scope():
-    agent = small.agent(action_spec=spec, starts_per_sequence=5)
+    agent = small.agent(
+        action_spec=spec, starts_per_sequence=5, **_CHANGES[actions]
+    )
   batches = _batches(spec, strategy)
   if name == 'multi_worker':
     name += str(strategy.cluster_resolver.task_id)

@@ -6,10 +6,12 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
+from r2i_tf import draws
 from r2i_tf import replay as replay_lib
-from r2i_tf import world_model
 from r2i_tf.agents import experience
 from r2i_tf.replay import sampling as sampling_lib
+from r2i_tf.world_model import latents
+from r2i_tf.world_model import losses
 from tests.world_model import small
 
 _STREAMS = 3
@@ -233,7 +235,7 @@ def test_a_padded_episode_has_the_loss_of_the_episode(tmp_path, monkeypatch):
     probabilities = distribution.distribution.probs_parameter()
     return tf.reshape(probabilities, [*probabilities.shape[:-2], -1])
 
-  monkeypatch.setattr(world_model.WorldModel, '_sample', smooth)
+  monkeypatch.setattr(latents.Latents, 'draw', smooth)
   types = np.stack([_episodes(*[5] * 10)] * _STREAMS)
   replay = replay_lib.DiskReplay(_spec(), _STREAMS, 120, tmp_path / 'replay')
   for number in range(30):
@@ -247,7 +249,7 @@ def test_a_padded_episode_has_the_loss_of_the_episode(tmp_path, monkeypatch):
         batch._replace(observation=image / 100),
         lambda action: tf.one_hot(action % 3, 3),
     )
-    value, _, metrics = model.loss(steps, [1, 2])
+    value, _, metrics = losses.loss(model, steps, draws.Seed([1, 2]))
     return [value.numpy(), *(metric.numpy() for metric in metrics.values())]
 
   (padded,) = replay.sample(4, 8, sampling).take(1)

@@ -8,13 +8,17 @@ import pytest
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
+from r2i_tf import draws
 from r2i_tf.world_model import heads
+from r2i_tf.world_model import latents
+from r2i_tf.world_model import losses
 from r2i_tf.world_model import sequence_models
 from tests.agents import small as small_agents
 from tests.world_model import small
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / 'docs' / 'extending.md'
 _VECTOR = tf.TensorSpec([3], tf.float32)
+_SEED = draws.Seed([1, 2])
 _RESETS = [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1, 0]]
 
 
@@ -39,14 +43,14 @@ def test_a_memory_with_a_window_agrees_in_both_forms(window, monkeypatch):
   """A memory need not be a vector: the world model carries any nest."""
   model = small.model(_VECTOR, kind=window)
   monkeypatch.setattr(
-      model,
-      '_sample',
-      lambda it, seed: tf.reshape(
+      latents.Latents,
+      'drawn_with',
+      lambda self, it, noise: tf.reshape(
           it.distribution.probs_parameter(), [*it.batch_shape, -1]
       ),
   )
   experience = small.experience(_VECTOR, _RESETS)
-  observed = model.observe(experience, [1, 2])
+  observed = model.observe(experience, _SEED)
   carry = tf.nest.map_structure(lambda x: x + 9, model.initial(2))
   for t in range(8):
     state, carry = model.observe_step(
@@ -54,7 +58,7 @@ def test_a_memory_with_a_window_agrees_in_both_forms(window, monkeypatch):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        seed=None,
+        _SEED,
     )
     tf.nest.map_structure(
         lambda a, b, t=t: np.testing.assert_allclose(a, b[:, t], atol=1e-5),
@@ -77,21 +81,21 @@ def test_a_head_is_one_entry(monkeypatch):
   """Another entry is another loss, which teaches its own network."""
   create = heads.create
 
-  def with_one_more(config, dtype):
+  def with_one_more(config, options):
     more = eval(
         f'{{{_example("head")}}}',
         vars(heads),
-        {'config': config, 'dtype': dtype},
+        {'config': config, 'options': options},
     )
-    return {**create(config, dtype), **more}
+    return {**create(config, options), **more}
 
   experience = small.experience(_VECTOR, _RESETS)
   monkeypatch.setattr(heads, 'create', with_one_more)
   model = small.model(_VECTOR)
   with tf.GradientTape() as tape:
-    loss, _, metrics = model.loss(experience, [1, 2])
+    loss, _, metrics = losses.loss(model, experience, _SEED)
   gradients = tape.gradient(
-      loss, model._heads['episode_start'].trainable_variables
+      loss, model.heads['episode_start'].trainable_variables
   )
   assert all(np.any(g) for g in gradients)
   scales = {'dynamics': 0.5, 'representation': 0.1, 'episode_start': 0.1}

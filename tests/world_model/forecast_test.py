@@ -1,8 +1,10 @@
 """What the world model is said to foresee."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from r2i_tf import config as agent_config
 from r2i_tf import draws
 from r2i_tf.world_model import forecast
 from tests.world_model import small
@@ -78,9 +80,10 @@ def test_no_look_goes_over_the_end_of_an_episode():
   assert nothing.count == 0 and not np.any(nothing.forecast)
 
 
-def test_actions_are_those_that_were_taken():
+@pytest.mark.parametrize('posterior', agent_config.Posterior)
+def test_actions_are_those_that_were_taken(posterior):
   """A forecast answers to them."""
-  model = small.model(_SPEC)
+  model = small.model(_SPEC, posterior=posterior)
   experience = small.experience(_SPEC, np.eye(1, 8)[[0, 0]])
   action = np.array(experience.previous_action)
   errors = forecast.errors(model, experience, 3, _SEED)

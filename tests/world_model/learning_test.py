@@ -9,6 +9,7 @@ from r2i_tf import networks
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import losses
 
 _BATCH, _DELAY, _UPDATES = 32, 4, 400
 
@@ -50,7 +51,7 @@ def test_reward_of_a_bit_seen_before(cut):
   @tf.function(jit_compile=True, autograph=False)
   def update(experience, seed):
     with tf.GradientTape() as tape:
-      loss, observed, _ = model.loss(experience, seed)
+      loss, observed, _ = losses.loss(model, experience, seed)
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
     optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
     predicted = model.reward(model.features.of(observed.state)).mean()[:, -1]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from r2i_tf import draws
+from r2i_tf.world_model import losses
 from tests.world_model import small
 
 _MIXED = {
@@ -14,6 +16,10 @@ _MIXED = {
     'speed': tf.TensorSpec([], tf.float32),
 }
 _RESETS = [[1, 0, 0], [1, 0, 1]]
+
+
+def _posterior(model, observation):
+  return model.posterior(model.embed(observation))
 
 
 def _observation(batch):
@@ -38,12 +44,12 @@ def _model():
 def test_every_leaf_is_seen(model, name):
   """The posterior hangs on each leaf of a nested observation."""
   observation = _observation([4])
-  before = model.posterior(observation).distribution.logits
+  before = _posterior(model, observation).distribution.logits
   changed = dict(observation)
   changed[name] = tf.cast(
       5 + tf.zeros_like(observation[name]), _MIXED[name].dtype
   )
-  after = model.posterior(changed).distribution.logits
+  after = _posterior(model, changed).distribution.logits
   assert np.abs(after - before).max() > 1e-4
 
 
@@ -77,7 +83,7 @@ def test_images_train(model):
   experience = small.experience(_MIXED | {'grid': _MIXED['speed']}, _RESETS)
   experience.observation['grid'] = _observation([2, 3])['grid']
   with tf.GradientTape() as tape:
-    loss, _, _ = model.loss(experience, [1, 2])
+    loss, _, _ = losses.loss(model, experience, draws.Seed([1, 2]))
   variables = model._encoder.trainable_variables
   variables += model._decoder.trainable_variables
   for variable, gradient in zip(variables, tape.gradient(loss, variables)):
@@ -87,9 +93,9 @@ def test_images_train(model):
 def test_batch_axes_do_not_matter(model):
   """A sequence is encoded as its steps are, one by one."""
   observation = _observation([2, 3])
-  together = model.posterior(observation).distribution.logits
+  together = _posterior(model, observation).distribution.logits
   single = tf.nest.map_structure(lambda x: x[1, 2][tf.newaxis], observation)
-  alone = model.posterior(single).distribution.logits
+  alone = _posterior(model, single).distribution.logits
   np.testing.assert_allclose(together[1, 2], alone[0], atol=1e-5)
 
 
@@ -98,15 +104,15 @@ def test_an_ignored_leaf_is_neither_seen_nor_learned():
   spec = {key: _MIXED[key] for key in ('camera', 'speed', 'mask')}
   model = small.model(spec, ignored_keys='mask|speed')
   experience = small.experience(spec, _RESETS)
-  losses, gradients = [], []
+  totals, gradients = [], []
   for _ in range(2):
     with tf.GradientTape() as tape:
-      loss, _, _ = model.loss(experience, [1, 2])
-    losses.append(loss.numpy())
+      loss, _, _ = losses.loss(model, experience, draws.Seed([1, 2]))
+    totals.append(loss.numpy())
     gradients.append(tape.gradient(loss, model.trainable_variables))
     experience.observation['mask'] = 255 - experience.observation['mask']
     experience.observation['speed'] += np.nan
-  assert losses[0] == losses[1]
+  assert totals[0] == totals[1]
   for before, after in zip(*gradients):
     np.testing.assert_array_equal(before, after)
 
@@ -136,13 +142,13 @@ def test_the_edges_of_a_padded_image_are_seen_and_learned(size):
   features = tf.zeros([1, model.features.size])
   (distribution, value_of), *_ = model.decode(features)
   image = np.zeros([1, *size, 1], np.uint8)
-  before = model.posterior(tf.constant(image)).distribution.logits
+  before = _posterior(model, tf.constant(image)).distribution.logits
   mean = distribution.mean()
   assert mean.shape == image.shape
   for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
     changed = image.copy()
     changed[(0, *corner)] = 255
-    after = model.posterior(tf.constant(changed)).distribution.logits
+    after = _posterior(model, tf.constant(changed)).distribution.logits
     assert np.abs(after - before).max() > 1e-6
     change = distribution.log_prob(value_of(tf.constant(changed)))
     change -= distribution.log_prob(value_of(tf.constant(image)))
@@ -167,7 +173,9 @@ def test_a_padded_image_is_reproduced():
   @tf.function(autograph=False)
   def update(step):
     with tf.GradientTape() as tape:
-      loss, observed, _ = model.loss(experience, tf.stack([step, 0]))
+      loss, observed, _ = losses.loss(
+          model, experience, draws.Seed(tf.stack([step, 0]))
+      )
     gradients = tape.gradient(loss, variables)
     optimizer.apply_gradients(zip(gradients, variables))
     return model.decode(model.features.of(observed.state))[0][0].mean()

@@ -9,29 +9,39 @@ from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import draws
 from r2i_tf.world_model import WorldModel
-from r2i_tf.world_model import world_model as world_model_lib
+from r2i_tf.world_model import imagination
+from r2i_tf.world_model import latents
+from r2i_tf.world_model import losses
 from tests.world_model import small
 
 _VECTOR = tf.TensorSpec([3], tf.float32)
 _RESETS = [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1, 0]]
-_KINDS = list(agent_config.SequenceModelKind)
+_SEED = draws.Seed([1, 2])
+_VARIANTS = {
+    f'{kind.value}-{posterior.value}': {'kind': kind, 'posterior': posterior}
+    for kind in agent_config.SequenceModelKind
+    for posterior in agent_config.Posterior
+}
+_EVERY_VARIANT = pytest.mark.parametrize(
+    'variant', _VARIANTS.values(), ids=_VARIANTS
+)
 
 
 @pytest.fixture(name='smooth_latents')
 def _smooth_latents(monkeypatch):
   """Latents are the probabilities: no chance, and no steps in the way."""
 
-  def sample(self, distribution, seed):
-    del self, seed
+  def sample(self, distribution, noise):
+    del self, noise
     probs = distribution.distribution.probs_parameter()
     return tf.reshape(probs, [*probs.shape[:-2], -1])
 
-  monkeypatch.setattr(WorldModel, '_sample', sample)
+  monkeypatch.setattr(latents.Latents, 'drawn_with', sample)
 
 
-@pytest.fixture(name='model', params=_KINDS, ids=lambda kind: kind.value)
+@pytest.fixture(name='model', params=_VARIANTS.values(), ids=_VARIANTS)
 def _model(request):
-  return small.model(_VECTOR, kind=request.param)
+  return small.model(_VECTOR, **request.param)
 
 
 def _close(actual, expected, atol=1e-5):
@@ -50,7 +60,7 @@ def _at(nest, *index):
 def test_parallel_and_step_forms_agree(model):
   """The agent acts on the states that it was trained on, resets included."""
   experience = small.experience(_VECTOR, _RESETS)
-  observed = model.observe(experience, [1, 2])
+  observed = model.observe(experience, _SEED)
   carry = tf.nest.map_structure(lambda x: 9 * tf.ones_like(x), model.initial(2))
   for t in range(8):
     step = model.observe_step(
@@ -58,7 +68,7 @@ def test_parallel_and_step_forms_agree(model):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        seed=None,
+        _SEED,
     )
     _close(step, _at((observed.state, observed.carry), slice(None), t))
     _, carry = step
@@ -67,7 +77,7 @@ def test_parallel_and_step_forms_agree(model):
       observation=tf.ones_like(experience.observation),
       previous_action=tf.ones_like(experience.previous_action),
   )
-  output = model.observe(repeated, [1, 2]).state.output
+  output = model.observe(repeated, _SEED).state.output
   assert np.all(np.abs(output[:, 1] - output[:, 2]).max(-1) > 1e-3)
 
 
@@ -75,7 +85,7 @@ def test_parallel_and_step_forms_agree(model):
 def test_nothing_passes_from_episode_to_episode(model):
   """Neither observations nor actions nor latents reach the next episode."""
   experience = small.experience(_VECTOR, _RESETS)
-  before = model.observe(experience, [1, 2]).state
+  before = model.observe(experience, _SEED).state
   # In the first sequence, all of the first episode; and the actions that
   # stand at first steps, which belong to no step at all.
   observation = experience.observation.numpy()
@@ -88,7 +98,7 @@ def test_nothing_passes_from_episode_to_episode(model):
           observation=tf.constant(observation),
           previous_action=tf.constant(action),
       ),
-      [1, 2],
+      _SEED,
   ).state
   _close(_at(after, 0, slice(3, None)), _at(before, 0, slice(3, None)), 0)
   _close(_at(after, 1), _at(before, 1), 0)
@@ -101,7 +111,7 @@ def test_no_gradient_passes_from_episode_to_episode(model):
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
     tape.watch(experience.observation)
-    states = model.observe(experience, [1, 2]).state
+    states = model.observe(experience, _SEED).state
     loss = tf.reduce_sum(states.output[1, 6:]) + tf.reduce_sum(
         states.output[0, 5]
     )
@@ -111,18 +121,18 @@ def test_no_gradient_passes_from_episode_to_episode(model):
   assert gradient[0, 4] > 1e-7 and gradient[1, 6] > 1e-7
 
 
-@pytest.mark.parametrize('kind', _KINDS)
-def test_gradients_of_a_new_model_are_of_usual_size(kind):
+@_EVERY_VARIANT
+def test_gradients_of_a_new_model_are_of_usual_size(variant):
   """Nothing precedes a first step: no LayerNorm may blow up those zeros.
 
   Clipped, one such gradient would leave nothing of the others, and its square
   would hold up Adam for thousands of steps.
   """
   tf.keras.utils.set_random_seed(1)
-  model = WorldModel(_VECTOR, 2, small.config(kind=kind, layers=4))
+  model = WorldModel(_VECTOR, 2, small.config(layers=4, **variant))
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
-    loss, _, _ = model.loss(experience, [1, 2])
+    loss, _, _ = losses.loss(model, experience, _SEED)
   gradients = tape.gradient(
       loss, model.trainable_variables, unconnected_gradients='zero'
   )
@@ -153,7 +163,7 @@ def test_imagination_is_repeated_steps(model, policy_input):
   Whatever the policy sees, reward and continuation are those of its states.
   """
   seen = model.policy_features(policy_input)
-  observed = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
+  observed = model.observe(small.experience(_VECTOR, _RESETS), _SEED)
   state, carry = _at((observed.state, observed.carry), slice(None), 3)
 
   def policy(features, seed):
@@ -162,7 +172,9 @@ def test_imagination_is_repeated_steps(model, policy_input):
 
   seed = draws.Seed([5, 6])
   imagined = tf.function(
-      lambda output, carry: model.imagine(output, carry, policy, seen, 4, seed),
+      lambda output, carry: imagination.imagine(
+          model, output, carry, policy, seen, 4, seed
+      ),
       autograph=False,
   )(state.output, carry)
   assert imagined.action.shape == (4, 2, 2)
@@ -186,13 +198,14 @@ def test_imagination_is_repeated_steps(model, policy_input):
 
 def test_imagination_draws_from_the_prior(model):
   """Imagined latents are one-hot, and differ from start to start."""
-  observed = model.observe(small.experience(_VECTOR, _RESETS), [1, 2])
+  observed = model.observe(small.experience(_VECTOR, _RESETS), _SEED)
   output, carry = tf.nest.map_structure(
       lambda x: tf.repeat(x[:1, 3], 50, 0),
       (observed.state.output, observed.carry),
   )
   zeros = tf.zeros([50, 2])
-  imagined = model.imagine(
+  imagined = imagination.imagine(
+      model,
       output,
       carry,
       lambda features, seed: zeros,
@@ -213,7 +226,7 @@ def test_imagination_draws_from_the_prior(model):
 
 def _gradient(model, experience, name, variables):
   with tf.GradientTape() as tape:
-    _, _, metrics = model.loss(experience, [1, 2])
+    _, _, metrics = losses.loss(model, experience, _SEED)
     loss = metrics[f'world_model/{name}_loss']
   return tape.gradient(
       loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -251,7 +264,7 @@ def test_losses_match_reference(free_nats):
       representation_free_nats=free_nats / 2,
   )
   experience = small.experience(_VECTOR, _RESETS)
-  total, observed, metrics = model.loss(experience, [1, 2])
+  total, observed, metrics = losses.loss(model, experience, _SEED)
   states, _, posterior, prior = observed
   q = posterior.distribution.probs_parameter().numpy().astype(np.float64)
   p = prior.distribution.probs_parameter().numpy().astype(np.float64)
@@ -301,7 +314,7 @@ def test_free_nats_are_free():
 
 def _loss_and_gradients(model, experience, weights=None):
   with tf.GradientTape() as tape:
-    loss, _, metrics = model.loss(experience, [1, 2], weights)
+    loss, _, metrics = losses.loss(model, experience, _SEED, weights)
   variables = model.trainable_variables
   return loss, metrics, tape.gradient(loss, variables)
 
@@ -391,29 +404,29 @@ def test_latents_are_straight_through():
     assert _greatest(gradients) > 1e-6, name
 
 
-def test_every_variable_learns():
+@_EVERY_VARIANT
+def test_every_variable_learns(variant):
   """No variable is left out of the loss or of the optimisers' groups."""
-  for kind in _KINDS:
-    model = small.model(
-        _VECTOR, kind=kind, dynamics_free_nats=0.0, representation_free_nats=0.0
-    )
-    groups = model.other_variables
-    for group in model.parameter_groups:
-      groups += group.variables
-    assert len(groups) == len(model.trainable_variables)
-    assert len({v.ref() for v in groups}) == len(groups)
-    _, _, gradients = _loss_and_gradients(
-        model, small.experience(_VECTOR, _RESETS)
-    )
-    for variable, gradient in zip(model.trainable_variables, gradients):
-      assert gradient is not None and np.any(gradient), variable.name
+  model = small.model(
+      _VECTOR, dynamics_free_nats=0.0, representation_free_nats=0.0, **variant
+  )
+  groups = model.other_variables
+  for group in model.parameter_groups:
+    groups += group.variables
+  assert len(groups) == len(model.trainable_variables)
+  assert len({v.ref() for v in groups}) == len(groups)
+  _, _, gradients = _loss_and_gradients(
+      model, small.experience(_VECTOR, _RESETS)
+  )
+  for variable, gradient in zip(model.trainable_variables, gradients):
+    assert gradient is not None and np.any(gradient), variable.name
 
 
 def test_stopped_posterior_is_the_posterior():
   """The held side of a KL is the same distribution, not mixed again."""
   logits = tf.random.stateless_normal([4, 2, 3], [1, 2])
   posterior = distributions.one_hot_groups(logits, 0.3)
-  held = world_model_lib._stop_gradient(posterior)
+  held = latents.held(posterior)
   np.testing.assert_allclose(
       tfp.distributions.kl_divergence(posterior, held), np.zeros(4), atol=1e-6
   )

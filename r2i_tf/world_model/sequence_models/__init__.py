@@ -16,12 +16,12 @@ _CLASSES = {
 
 
 def create(
-    config: agent_config.SequenceModelConfig, dtype: networks.DType
+    config: agent_config.SequenceModelConfig, options: networks.LayerOptions
 ) -> SequenceModel:
   """Returns the sequence model that `config.kind` names.
 
   Args:
     config: Its sizes.
-    dtype: Keras dtype or policy of the matrix products.
+    options: Of the layers.
   """
-  return _CLASSES[config.kind](config, dtype)
+  return _CLASSES[config.kind](config, options)

@@ -1,4 +1,4 @@
-"""The GRU of DreamerV3 (arXiv 2301.04104), with LayerNorm, step after step.
+"""The GRU of DreamerV3 (arXiv 2301.04104), normalised, step after step.
 
 The memory is the output: m_t = x_t = h_t.
 """
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from r2i_tf import config as agent_config
 from r2i_tf import networks
+from r2i_tf.world_model import over_time
 from r2i_tf.world_model.sequence_models import interface
 
 
@@ -16,26 +17,28 @@ class GRUSequenceModel(interface.SequenceModel):
   """A baseline: its sequence form takes as many steps as the sequence has."""
 
   def __init__(
-      self, config: agent_config.SequenceModelConfig, dtype: networks.DType
+      self,
+      config: agent_config.SequenceModelConfig,
+      options: networks.LayerOptions,
   ):
     """Creates the sequence model.
 
     Args:
       config: Its sizes; it has nothing of `s3m`.
-      dtype: Keras dtype or policy of the matrix products.
+      options: Of the layers.
     """
-    super().__init__(name='gru', dtype=dtype)
+    super().__init__(name='gru', dtype=options.dtype)
     size = config.output_size
     self.output_size = self.hidden_size = size
     self.memory_spec = tf.TensorSpec([size], tf.float32, 'memory')
-    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), options)
     self._gates = tf.keras.layers.Dense(
         3 * size,
         use_bias=False,
         kernel_initializer=networks.kernel_initializer(),
-        dtype=dtype,
+        dtype=options.dtype,
     )
-    self._norm = tf.keras.layers.LayerNormalization(epsilon=1e-3, dtype=dtype)
+    self._norm = networks.normalization(options)
     self._learned = config.learned_initial_state
     if self._learned:
       self._initial = self.add_weight(
@@ -72,24 +75,16 @@ class GRUSequenceModel(interface.SequenceModel):
       self, inputs: tf.Tensor, memory: tf.Tensor, is_first: tf.Tensor
   ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `SequenceModel.call`."""
-    u = self._input(inputs)
-    length = u.shape[1] if u.shape[1] is not None else tf.shape(u)[1]
-    outputs = tf.TensorArray(tf.float32, size=length)
 
-    def body(
-        t: tf.Tensor, memory: tf.Tensor, outputs: tf.TensorArray
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
-      memory = self._step(u[:, t], memory, is_first[:, t])
-      return t + 1, memory, outputs.write(t, memory)
+    def step(
+        inputs: tuple[tf.Tensor, tf.Tensor], memory: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+      memory = self._step(inputs[0], memory, inputs[1])
+      return memory, memory
 
-    _, _, outputs = tf.while_loop(
-        lambda t, *_: t < length,
-        body,
-        (0, memory, outputs),
-        maximum_iterations=length,
+    outputs = over_time.run(
+        step, (self._input(inputs), is_first), memory, self.memory_spec
     )
-    outputs = tf.transpose(outputs.stack(), [1, 0, 2])
-    outputs = tf.ensure_shape(outputs, [*u.shape[:2], self.hidden_size])
     return outputs, outputs
 
   def _step(

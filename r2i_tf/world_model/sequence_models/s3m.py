@@ -20,22 +20,24 @@ class S3MSequenceModel(interface.SequenceModel):
   """Parallel over time in training, one step at a time else."""
 
   def __init__(
-      self, config: agent_config.SequenceModelConfig, dtype: networks.DType
+      self,
+      config: agent_config.SequenceModelConfig,
+      options: networks.LayerOptions,
   ):
     """Creates the sequence model.
 
     Args:
       config: Its sizes.
-      dtype: Keras dtype or policy of the products outside of the recurrence.
+      options: Of the layers outside of the recurrence.
     """
-    super().__init__(name='s3m', dtype=dtype)
+    super().__init__(name='s3m', dtype=options.dtype)
     s3m = config.s3m
     self._learning_rate = s3m.learning_rate
     self._state_shape = [s3m.layers, 2, s3m.state_size]
     self.output_size = config.output_size
     self.hidden_size = math.prod(self._state_shape)
     self.memory_spec = tf.TensorSpec([self.hidden_size], tf.float32, 'memory')
-    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), dtype)
+    self._input = networks.MLP(agent_config.MLPConfig(1, config.width), options)
     # The input of the stack at a first step, where inputs are zeros. They would
     # stay zeros through the whole stack of a new model, and a LayerNorm of
     # zeros multiplies gradients by 1 / sqrt(epsilon): a thousand a layer. It
@@ -55,12 +57,12 @@ class S3MSequenceModel(interface.SequenceModel):
         max_step=s3m.max_step,
         learned_initial_state=config.learned_initial_state,
         rematerialize=s3m.rematerialize,
-        dtype=dtype,
+        dtype=options.dtype,
         name='stack',
     )
     self._stack.build([None, config.width])
     self._output = networks.MLP(
-        agent_config.MLPConfig(1, config.output_size), dtype
+        agent_config.MLPConfig(1, config.output_size), options
     )
 
   def initial(self, batch_size: Any) -> tf.Tensor:

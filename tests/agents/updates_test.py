@@ -1,0 +1,88 @@
+"""Tests of r2i_tf.agents.updates: which limits hold for which group."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from r2i_tf.agents import updates as updates_lib
+from tests.agents import small
+
+
+def _updates(**of_world_model):
+  """Optimisers with other settings for the world model alone."""
+  agent = small.agent()
+  config = small.config()
+  settings = dataclasses.replace(config.world_model_optimizer, **of_world_model)
+  config = dataclasses.replace(config, world_model_optimizer=settings)
+  return updates_lib.Updates(agent.world_model, agent.behavior, config)
+
+
+def _gradients(updates, size):
+  rng = np.random.default_rng(0)
+  return {
+      name: tf.constant(
+          size * rng.normal(size=optimizer.slots[0].shape), tf.float32
+      )
+      for name, optimizer in updates.optimizers.items()
+  }
+
+
+def test_adaptive_clipping_takes_the_place_of_the_global_norm():
+  """Where it is set each variable has its limit, elsewhere a group has one."""
+  updates = _updates(adaptive_clip=0.1)
+  gradients = _gradients(updates, 1e3)
+  kept = {
+      name: updates.optimizers[name].clip_adaptively(gradients[name], 0.1)
+      for name in updates.of_world_model
+  }
+  _, norms = updates.apply(gradients)
+  for name, optimizer in updates.optimizers.items():
+    m, _, _ = optimizer.slots
+    if name in kept:
+      np.testing.assert_allclose(m, 0.1 * kept[name], rtol=1e-4, atol=1e-7)
+      assert tf.norm(kept[name]) < 100
+    else:
+      np.testing.assert_allclose(tf.norm(m), 0.1 * 1000, rtol=1e-3)
+    # What is reported is the norm before.
+    np.testing.assert_allclose(
+        norms[f'{name}/gradient_norm'], tf.norm(gradients[name]), rtol=1e-5
+    )
+
+
+def test_infinite_gradients_are_refused_with_adaptive_clipping():
+  """One of them refuses the step of every group."""
+  updates = _updates(adaptive_clip=0.3)
+  gradients = _gradients(updates, 1.0)
+  gradients['ssm'] = tf.tensor_scatter_nd_update(
+      gradients['ssm'], [[0]], [np.inf]
+  )
+  finite, _ = updates.apply(gradients)
+  assert not finite
+  for optimizer in updates.optimizers.values():
+    m, v, steps = optimizer.slots
+    assert not np.any(m) and not np.any(v) and steps == 0
+
+
+def test_warmup_is_that_of_the_settings():
+  """The first step is a tenth of what it is without; of other groups, all."""
+  moved = {}
+  for steps in (0, 10):
+    updates = _updates(warmup_steps=steps)
+    before = {
+        name: [v.numpy() for v in optimizer._variables]
+        for name, optimizer in updates.optimizers.items()
+    }
+    updates.apply(_gradients(updates, 1.0))
+    moved[steps] = {
+        name: np.concatenate(
+            [
+                np.ravel(v - b)
+                for v, b in zip(optimizer._variables, before[name])
+            ]
+        )
+        for name, optimizer in updates.optimizers.items()
+    }
+  for name, change in moved[10].items():
+    share = 0.1 if name in updates.of_world_model else 1
+    np.testing.assert_allclose(change, share * moved[0][name], atol=1e-5)
