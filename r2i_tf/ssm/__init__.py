@@ -24,6 +24,7 @@ import typing
 from r2i_tf import lazy
 
 if typing.TYPE_CHECKING:
+  from r2i_tf.ssm.attention import Cache
   from r2i_tf.ssm.chunking import Device
   from r2i_tf.ssm.chunking import compile_for
   from r2i_tf.ssm.discretization import discretize
@@ -48,6 +49,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.ssm.stack import StackState
 
 __all__ = [
+    'Cache',
     'ChannelSSM',
     'Computation',
     'Device',
@@ -75,6 +77,7 @@ __all__ = [
 __getattr__ = lazy.attributes(
     __name__,
     {
+        'Cache': 'attention',
         'ChannelSSM': 'kinds.siso',
         'Computation': 'options',
         'Device': 'chunking',

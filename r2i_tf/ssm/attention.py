@@ -71,15 +71,13 @@ def caches_after(
   episode, episode_of_key = _episodes(length, is_reset, size)
   place = 1 + tf.range(steps)[:, tf.newaxis] + tf.range(size)
   is_present = tf.gather(episode_of_key, place, axis=1) == episode[..., None]
-  return Cache(
-      *(
-          tf.where(
-              is_present[..., None, None], tf.gather(x, place, axis=1), 0.0
-          )
-          for x in (keys, values)
-      ),
-      tf.reduce_sum(tf.cast(is_present, tf.float32), -1, keepdims=True),
-  )
+
+  def windows(x: tf.Tensor) -> tf.Tensor:
+    gathered = tf.gather(x, place, axis=1)
+    return tf.where(is_present[..., None, None], gathered, 0.0)
+
+  length = tf.reduce_sum(tf.cast(is_present, tf.float32), -1, keepdims=True)
+  return Cache(windows(keys), windows(values), length)
 
 
 def cache_after(
@@ -97,12 +95,13 @@ def cache_after(
   length = 1.0 + tf.where(is_reset[:, tf.newaxis], 0.0, before.length)
   length = tf.minimum(length, float(size))
   is_present = _newest(length, size)[..., None, None]
+
+  def shifted(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    moved = tf.concat([old[:, 1:], new[:, tf.newaxis]], 1)
+    return tf.where(is_present, moved, 0.0)
+
   return Cache(
-      *(
-          tf.where(is_present, tf.concat([old[:, 1:], new[:, None]], 1), 0.0)
-          for old, new in ((before.keys, keys), (before.values, values))
-      ),
-      length,
+      shifted(before.keys, keys), shifted(before.values, values), length
   )
 
 

@@ -147,7 +147,8 @@ class S3MStack(tf.keras.layers.Layer):
 
   def build(self, input_shape: kinds.Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
-    for layer in (*self.layers, *self.attention):
+    parts: list[tf.keras.layers.Layer] = [*self.layers, *self.attention]
+    for layer in parts:
       with tf.name_scope(layer.name):
         layer.build(input_shape)
     super().build(input_shape)
@@ -199,28 +200,23 @@ class S3MStack(tf.keras.layers.Layer):
       ValueError: A shape or a dtype is not as above.
     """
     state, cache = self._opened(carry)
+    # A convolution wants to know that there are none, attention where.
+    resets = kinds.never(u) if is_reset is None else is_reset
     y, states, keys, values = u, [], [], []
-    if self.attention:
-      # Where there is none, None goes on to layers that know what it means.
-      sees_reset = (
-          tf.zeros(tf.shape(u)[:2], tf.bool) if is_reset is None else is_reset
-      )
     for index, (layer, before) in enumerate(
         zip(self.layers, self._split(state))
     ):
       y, x = layer(y, before, is_reset)
       states.append(x)
-      if index < len(self.attention):
-        y, *projected = self.attention[index](
-            y, cache.of_layer(index), sees_reset
-        )
-        keys.append(projected[0])
-        values.append(projected[1])
+      if cache is not None and index < len(self.attention):
+        y, key, value = self.attention[index](y, cache.of_layer(index), resets)
+        keys.append(key)
+        values.append(value)
     states = self._join(states)
     if cache is None:
       return y, states
     cache = attention_lib.caches_after(
-        cache.length, tf.stack(keys, 2), tf.stack(values, 2), sees_reset
+        cache.length, tf.stack(keys, 2), tf.stack(values, 2), resets
     )
     return y, StackState(states, cache)
 
@@ -258,7 +254,7 @@ class S3MStack(tf.keras.layers.Layer):
     ):
       y, x = layer.step(y, before, is_reset, given)
       states.append(x)
-      if index < len(self.attention):
+      if cache is not None and index < len(self.attention):
         y, key, value = self.attention[index].step(
             y, cache.of_layer(index), is_reset
         )

@@ -11,8 +11,16 @@ from r2i_tf.ssm.kinds.interface import Discretized
 from r2i_tf.ssm.kinds.interface import DType
 from r2i_tf.ssm.kinds.interface import Shape
 from r2i_tf.ssm.kinds.interface import StateSpaceLayer
+from r2i_tf.ssm.kinds.interface import never
 
-__all__ = ['DType', 'Discretized', 'Shape', 'StateSpaceLayer', 'create']
+__all__ = [
+    'DType',
+    'Discretized',
+    'Shape',
+    'StateSpaceLayer',
+    'create',
+    'never',
+]
 
 _Kind = options.StateSpaceKind
 # Each kind's class, and the options that it has beside those of all.

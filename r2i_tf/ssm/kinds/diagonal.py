@@ -97,7 +97,9 @@ class DiagonalLayer(interface.StateSpaceLayer):
     self._computation = computation
 
   @abc.abstractmethod
-  def _project(self, u: tf.Tensor, discretized: DiscretizedSSM) -> tf.Tensor:
+  def _project(
+      self, u: tf.Tensor, discretized: interface.Discretized
+  ) -> tf.Tensor:
     """B_bar u, float32 [..., 2, P]."""
 
   def states(
@@ -105,7 +107,7 @@ class DiagonalLayer(interface.StateSpaceLayer):
       u: tf.Tensor,
       carry: tf.Tensor,
       is_reset: Optional[tf.Tensor],
-      discretized: DiscretizedSSM,
+      discretized: interface.Discretized,
   ) -> tf.Tensor:
     """See `StateSpaceLayer.states`."""
     u = self._checked(u, 3)
@@ -130,7 +132,7 @@ class DiagonalLayer(interface.StateSpaceLayer):
       u: tf.Tensor,
       carry: tf.Tensor,
       is_reset: tf.Tensor,
-      discretized: DiscretizedSSM,
+      discretized: interface.Discretized,
   ) -> tf.Tensor:
     """See `StateSpaceLayer.next_state`."""
     return scan.linear_recurrence_step(

@@ -27,7 +27,14 @@ class DiagonalSSM(diagonal.DiagonalLayer):
   policy's compute dtype.
   """
 
-  _PARAMETERS = ('lambda_re', 'lambda_im', 'b', 'c', 'd', 'log_step')
+  _PARAMETERS: tuple[str, ...] = (
+      'lambda_re',
+      'lambda_im',
+      'b',
+      'c',
+      'd',
+      'log_step',
+  )
 
   def __init__(
       self,

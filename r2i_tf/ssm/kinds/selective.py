@@ -61,7 +61,7 @@ class SelectiveSSM(interface.StateSpaceLayer):
   [1, H N].
   """
 
-  _PARAMETERS = (
+  _PARAMETERS: tuple[str, ...] = (
       'lambda_log',
       'step_down',
       'step_up',

@@ -31,7 +31,14 @@ class ChannelSSM(diagonal.DiagonalLayer):
   [2, H N]. A state has its channels one after the other.
   """
 
-  _PARAMETERS = ('lambda_re', 'lambda_im', 'b', 'c', 'd', 'log_step')
+  _PARAMETERS: tuple[str, ...] = (
+      'lambda_re',
+      'lambda_im',
+      'b',
+      'c',
+      'd',
+      'log_step',
+  )
 
   def __init__(
       self,
@@ -106,7 +113,7 @@ class ChannelSSM(diagonal.DiagonalLayer):
         ),
     )
 
-  def discretize(self) -> diagonal.DiscretizedSSM:
+  def discretize(self) -> interface.Discretized:
     """Returns the arrays that `step` reads, from the variables as they are."""
     self._require_built()
     lambda_bar, columns = self._discretized(self.b[:, :, tf.newaxis])

@@ -17,7 +17,7 @@ and says why. Of the kinds that train over a sequence in parallel this is the
 only one with L steps in sequence on any device.
 """
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import tensorflow as tf
 
@@ -52,7 +52,15 @@ class LowRankSSM(siso.ChannelSSM):
   Variables as of `ChannelSSM`, and `p` [H, N, 2].
   """
 
-  _PARAMETERS = ('lambda_re', 'lambda_im', 'p', 'b', 'c', 'd', 'log_step')
+  _PARAMETERS: tuple[str, ...] = (
+      'lambda_re',
+      'lambda_im',
+      'p',
+      'b',
+      'c',
+      'd',
+      'log_step',
+  )
 
   def __init__(
       self,
@@ -176,5 +184,5 @@ class LowRankSSM(siso.ChannelSSM):
     return re, im
 
 
-def _scaled(factor, x: planes.Planes) -> planes.Planes:
+def _scaled(factor: Union[float, tf.Tensor], x: planes.Planes) -> planes.Planes:
   return tuple(factor * part for part in x)
