@@ -1,6 +1,8 @@
 """The options of the sequence model, each in a whole world model or agent."""
 
 import dataclasses
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -245,6 +247,23 @@ def test_what_does_not_go_together_is_refused(changes, message):
   with pytest.raises(schema.ConfigError, match=message) as error:
     changes()
   assert '\n' not in str(error.value)
+
+
+def test_the_page_lists_every_option():
+  """docs/ablations.md has each field and its default."""
+  text = (pathlib.Path(__file__).parents[2] / 'docs/ablations.md').read_text()
+  told = dict(re.findall(r'^\| `([\w.]+)` \| ([\w.-]+)', text, re.M))
+  config = schema.to_mapping(agent_config.SequenceModelConfig())
+  fields = {**config, **{f's3m.{k}': v for k, v in config['s3m'].items()}}
+  for name in ('output_size', 'width', 's3m'):
+    del fields[name]  # Sizes.
+  for name in (
+      *('state_size', 'layers', 'blocks', 'min_step', 'max_step'),
+      *('learning_rate', 'rematerialize'),
+  ):
+    del fields[f's3m.{name}']  # Sizes, and what is no choice of a model.
+  listed = {name: default for name, default in told.items() if name in fields}
+  assert listed == {name: str(default) for name, default in fields.items()}
 
 
 def test_blocks_are_of_one_kind():

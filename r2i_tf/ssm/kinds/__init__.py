@@ -56,7 +56,22 @@ def create(
     dtype: Optional[DType],
     name: str,
 ) -> StateSpaceLayer:
-  """Returns a layer of a kind; it has what its class takes of the arguments.
+  """Returns a layer of a kind.
+
+  Args:
+    kind: Which; its class takes those of the arguments below that it has.
+    width: See the class, as for all that follow.
+    state_size: Of the layer, or of each of its channels.
+    blocks: Of the kind mimo.
+    discretization: See above.
+    min_step: See above.
+    max_step: See above.
+    conjugate_symmetry: See above.
+    eigenvalue_clip: See above.
+    learned_initial_state: See above.
+    computation: See above.
+    dtype: See above.
+    name: See above.
 
   Raises:
     ValueError: The kind does not take an option's value.

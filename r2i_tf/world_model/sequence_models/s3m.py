@@ -71,13 +71,14 @@ class S3MSequenceModel(interface.SequenceModel):
         agent_config.MLPConfig(1, config.output_size), dtype
     )
     self.hidden_size = math.prod(self._stack.state_shape)
-    memory = self.initial(1)
-    if s3m.attention_window is None:
-      self.memory_spec = tf.TensorSpec(memory.shape[1:], tf.float32, 'memory')
-    else:
+    self.memory_spec = tf.TensorSpec([self.hidden_size], tf.float32, 'memory')
+    if s3m.attention_window is not None:
+      cached = [s3m.attention_window - 1, s3m.layers - 1, config.width]
       self.memory_spec = {
-          name: tf.TensorSpec(x.shape[1:], tf.float32, name)
-          for name, x in memory.items()
+          'state': self.memory_spec,
+          'keys': tf.TensorSpec(cached, tf.float32, 'keys'),
+          'values': tf.TensorSpec(cached, tf.float32, 'values'),
+          'length': tf.TensorSpec([1], tf.float32, 'length'),
       }
 
   def initial(self, batch_size: Any) -> interface.Memory:
