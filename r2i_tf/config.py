@@ -13,7 +13,11 @@ from typing import Optional
 from r2i_tf import errors
 from r2i_tf import presets
 from r2i_tf import schema
+from r2i_tf.ssm import Computation
 from r2i_tf.ssm import Discretization
+from r2i_tf.ssm import NormPosition
+from r2i_tf.ssm import StateSpaceKind
+from r2i_tf.ssm import options as ssm_options
 
 
 class SequenceModelKind(enum.Enum):
@@ -84,10 +88,25 @@ class S3MConfig:
   """The stack of state-space layers; only of the kind s3m.
 
   Attributes:
-    state_size: The size of one layer's complex state (`P`).
+    kind: Which state-space model a layer runs; docs/ablations.md compares them
+      and says what each option costs.
+    state_size: The size of one layer's complex state (`P`); of the kinds but
+      mimo, the size of the state of each of its `width` channels.
     layers: How many layers are stacked.
-    blocks: How many HiPPO-N blocks initialise one layer's state matrix.
+    blocks: How many HiPPO-N blocks initialise one layer's state matrix; of the
+      kind mimo.
     discretization: Bilinear or zero-order hold.
+    computation: How the states of a sequence are computed; a convolution needs
+      `sequence_model.resets` off.
+    conjugate_symmetry: Whether a state has one of each conjugate pair, its twin
+      implied.
+    eigenvalue_clip: Upper bound of the real parts of the eigenvalues, negative;
+      None for no bound.
+    norm: Whether a layer's LayerNorm stands after the residual sum or before
+      the state-space model.
+    attention_window: How many steps, the present one included, the attention
+      between two layers sees; None for no attention.
+    attention_heads: How many heads it has; they divide `width`.
     min_step: The smallest initial step of the discretisation.
     max_step: The largest initial step.
     learning_rate: Of the state-space parameters, which have no weight decay.
@@ -95,10 +114,17 @@ class S3MConfig:
       layer's states and its outputs, which takes less memory.
   """
 
+  kind: StateSpaceKind = StateSpaceKind.MIMO
   state_size: int = 128
   layers: int = 4
   blocks: int = 8
   discretization: Discretization = Discretization.BILINEAR
+  computation: Computation = Computation.SCAN
+  conjugate_symmetry: bool = False
+  eigenvalue_clip: Optional[float] = None
+  norm: NormPosition = NormPosition.POST
+  attention_window: Optional[int] = None
+  attention_heads: int = 4
   min_step: float = 0.001
   max_step: float = 0.1
   learning_rate: float = 1e-4
@@ -108,9 +134,10 @@ class S3MConfig:
     schema.require_positive(
         self, 's3m', 'state_size', 'layers', 'blocks', 'min_step'
     )
-    schema.require_positive(self, 's3m', 'learning_rate')
+    schema.require_positive(self, 's3m', 'learning_rate', 'attention_heads')
     schema.require(
-        self.state_size % self.blocks == 0,
+        self.kind is not StateSpaceKind.MIMO
+        or self.state_size % self.blocks == 0,
         f's3m.state_size is {self.state_size}, which s3m.blocks ='
         f' {self.blocks} does not divide.',
     )
@@ -118,6 +145,25 @@ class S3MConfig:
         self.min_step <= self.max_step,
         f's3m.min_step is {self.min_step}, but it must not exceed s3m.max_step'
         f' = {self.max_step}.',
+    )
+    reason = ssm_options.refusal(
+        self.kind,
+        self.discretization,
+        self.computation,
+        self.conjugate_symmetry,
+        self.eigenvalue_clip,
+    )
+    schema.require(reason is None, f's3m.{reason}')
+    window = self.attention_window
+    schema.require(
+        window is None or window >= 2,
+        f's3m.attention_window is {window}, but attention to the present step'
+        ' alone adds nothing: it must be at least 2, or None.',
+    )
+    schema.require(
+        window is None or self.layers >= 2,
+        f's3m.attention_window is {window}, but attention stands between layers'
+        f' and s3m.layers is {self.layers}: set it to at least 2.',
     )
 
 
@@ -131,6 +177,8 @@ class SequenceModelConfig:
     width: The width of the layers between (`H`).
     learned_initial_state: Whether an episode starts from a learned state
       instead of zeros.
+    resets: Whether memory starts anew with an episode; if not, it runs on from
+      one to the next, in sequences and in acting alike.
     s3m: The fields that only the S3M has.
   """
 
@@ -138,10 +186,25 @@ class SequenceModelConfig:
   output_size: int = 4096
   width: int = 1024
   learned_initial_state: bool = True
+  resets: bool = True
   s3m: S3MConfig = S3MConfig()
 
   def __post_init__(self) -> None:
     schema.require_positive(self, 'sequence_model', 'output_size', 'width')
+    if self.kind is not SequenceModelKind.S3M:
+      return
+    schema.require(
+        self.s3m.computation is Computation.SCAN or not self.resets,
+        's3m.computation is convolution, which cannot reset the memory inside'
+        ' of a sequence: set sequence_model.resets to False, or'
+        ' s3m.computation to scan.',
+    )
+    schema.require(
+        self.s3m.attention_window is None
+        or self.width % self.s3m.attention_heads == 0,
+        f's3m.attention_heads is {self.s3m.attention_heads}, but it must'
+        f' divide sequence_model.width = {self.width}.',
+    )
 
 
 @dataclasses.dataclass(frozen=True)

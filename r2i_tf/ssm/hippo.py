@@ -9,7 +9,8 @@ eigenvalues of that part, several copies of it in blocks, and draws B and C in
 the original basis before carrying them into the eigenbasis.
 
 `eigendecomposition` gives the numbers, `block_diagonal` lays the copies out,
-and the two initialisers draw B and C.
+and the two initialisers draw B and C. `low_rank_form` is HiPPO-LegS itself, as
+its normal part and what has rank one.
 """
 
 from collections.abc import Sequence
@@ -95,6 +96,30 @@ def block_diagonal(
       np.tile(eigenvalues[:kept], blocks),
       np.kron(np.eye(blocks), vectors[:, :kept]),
   )
+
+
+def low_rank_form(
+    size: int, conjugate_symmetry: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """HiPPO-LegS in the eigenbasis of its normal part (arXiv 2111.00396, C.1).
+
+  A = V (diag(lambda) - p p^H) V^H and B = V b, where in the original basis
+  p_n = sqrt(n + 1/2) and B_n = sqrt(2n + 1).
+
+  Args:
+    size: N, the number of eigenvalues kept.
+    conjugate_symmetry: Whether one of each conjugate pair is kept, of 2 N.
+
+  Returns:
+    lambda, p and b, complex128 [N] each.
+
+  Raises:
+    ValueError: `size` is below 1.
+  """
+  eigenvalues, vectors = block_diagonal(size, 1, conjugate_symmetry)
+  root = np.sqrt(2.0 * np.arange(len(vectors)) + 1.0)
+  b = vectors.conj().T @ root
+  return eigenvalues, b / np.sqrt(2.0), b
 
 
 class InputMatrixInitializer(tf.keras.initializers.Initializer):

@@ -3,18 +3,38 @@
 To be called in a program that XLA compiles: the slices are XLA's own.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 
 from r2i_tf.ssm import planes
 
+# The linear part of a step: a state, and the number of the step along the axis,
+# to what the step makes of that state.
+Transition = Callable[[planes.Planes, tf.Tensor], planes.Planes]
+
+
+def constant(lambda_bar: planes.Pair) -> Transition:
+  """The transition of a diagonal model whose steps are alike: a pair [P]."""
+  return lambda state, step: planes.multiply(lambda_bar, state)
+
+
+def varying(coefficients: tf.Tensor, axis: int) -> Transition:
+  """The transition of a real diagonal model, [..., K, ..., 1, P] by `axis`."""
+
+  def transition(state: planes.Planes, step: tf.Tensor) -> planes.Planes:
+    return (planes.split(at(coefficients, step, axis))[0] * state[0],)
+
+  return transition
+
 
 def run(
-    lambda_bar: planes.Pair,
+    transition: Transition,
     inputs: tf.Tensor,
     is_reset: tf.Tensor,
-    carry: planes.Pair,
-    initial_state: planes.Pair,
+    carry: planes.Planes,
+    initial_state: planes.Planes,
     axis: int,
     reverse: bool = False,
     reset_after: bool = False,
@@ -22,11 +42,11 @@ def run(
   """One loop over `axis`: a step is an affine map of the state.
 
   Args:
-    lambda_bar: Pair of [P].
-    inputs: [..., K, ..., 2, P], steps along `axis`.
-    is_reset: bool [..., K, ...].
-    carry: Pair of [..., P], the state before the first step taken.
-    initial_state: Pair of [P].
+    transition: The linear part of that map.
+    inputs: [..., L, ..., K, P], steps along `axis`, K planes.
+    is_reset: bool [..., L, ...].
+    carry: Planes [..., P], the state before the first step taken.
+    initial_state: Planes [P].
     axis: The axis of `inputs` and `is_reset` that the steps are along.
     reverse: Whether the last step along the axis is the first taken.
     reset_after: Whether a reset replaces the state after its step, instead of
@@ -37,29 +57,20 @@ def run(
   """
   length = inputs.shape[axis]
 
-  def start(step: tf.Tensor, rank: int) -> tf.Tensor:
-    return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
-
-  def at(x: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """Returns the part of `x` at a step: a slice, without `axis`."""
-    shape = tf.shape(x)
-    size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
-    part = xla.dynamic_slice(x, start(step, x.shape.rank), size)
-    part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
-    return tf.squeeze(part, axis)
-
   def body(
-      count: tf.Tensor, state: planes.Pair, states: tf.Tensor
-  ) -> tuple[tf.Tensor, planes.Pair, tf.Tensor]:
+      count: tf.Tensor, state: planes.Planes, states: tf.Tensor
+  ) -> tuple[tf.Tensor, planes.Planes, tf.Tensor]:
     step = length - 1 - count if reverse else count
-    step_is_reset = at(is_reset, step)
+    step_is_reset = at(is_reset, step, axis)
     if not reset_after:
       state = planes.select(step_is_reset, initial_state, state)
-    state = planes.affine(lambda_bar, planes.split(at(inputs, step)), state)
+    state = planes.add(
+        transition(state, step), planes.split(at(inputs, step, axis))
+    )
     states = xla.dynamic_update_slice(
         states,
         tf.expand_dims(planes.join(state), axis),
-        start(step, states.shape.rank),
+        _start(step, axis, states.shape.rank),
     )
     if reset_after:
       state = planes.select(step_is_reset, initial_state, state)
@@ -74,6 +85,19 @@ def run(
       maximum_iterations=length,
   )
   return states
+
+
+def at(x: tf.Tensor, step: tf.Tensor, axis: int) -> tf.Tensor:
+  """Returns the part of `x` at a step along `axis`: a slice, without `axis`."""
+  shape = tf.shape(x)
+  size = tf.concat([shape[:axis], [1], shape[axis + 1 :]], axis=0)
+  part = xla.dynamic_slice(x, _start(step, axis, x.shape.rank), size)
+  part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
+  return tf.squeeze(part, axis)
+
+
+def _start(step: tf.Tensor, axis: int, rank: int) -> tf.Tensor:
+  return tf.stack([0] * axis + [step] + [0] * (rank - axis - 1))
 
 
 def _blank(like: tf.Tensor, is_reset: tf.Tensor) -> tf.Tensor:

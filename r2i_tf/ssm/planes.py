@@ -1,18 +1,21 @@
 """Complex numbers as two planes of float32, real before imaginary.
 
 At rest they are one array with the planes along axis -2, [..., 2, P]; in
-arithmetic a pair of [..., P]. Nothing here knows of time.
+arithmetic a pair of [..., P]. Real numbers have one plane, [..., 1, P], and a
+tuple of one. Nothing here knows of time.
 """
 
 import tensorflow as tf
 
 # (real part, imaginary part), two tensors of one shape.
 Pair = tuple[tf.Tensor, tf.Tensor]
+# A pair, or the one plane of real numbers.
+Planes = tuple[tf.Tensor, ...]
 
 
-def split(x: tf.Tensor) -> Pair:
-  """Returns the planes of [..., 2, P], each [..., P]."""
-  return x[..., 0, :], x[..., 1, :]
+def split(x: tf.Tensor) -> Planes:
+  """Returns the planes of [..., K, P], each [..., P]; K is 2, or 1 if real."""
+  return tuple(x[..., plane, :] for plane in range(x.shape[-2]))
 
 
 def split_flat(x: tf.Tensor) -> Pair:
@@ -24,9 +27,9 @@ def split_flat(x: tf.Tensor) -> Pair:
   return tuple(tf.split(tf.reshape(x, [-1, 2 * x.shape[-1]]), 2, -1))
 
 
-def join(pair: Pair) -> tf.Tensor:
+def join(parts: Planes) -> tf.Tensor:
   """The inverse of `split`."""
-  return tf.stack(pair, axis=-2)
+  return tf.stack(parts, axis=-2)
 
 
 def multiply(left: Pair, right: Pair) -> Pair:
@@ -42,7 +45,7 @@ def conjugate(pair: Pair) -> Pair:
   return pair[0], -pair[1]
 
 
-def select(condition: tf.Tensor, chosen: Pair, other: Pair) -> Pair:
+def select(condition: tf.Tensor, chosen: Planes, other: Planes) -> Planes:
   """`chosen` where [...] `condition` holds, `other` elsewhere; [..., P].
 
   A selection, not a product with a mask: a reset also clears a NaN.
@@ -56,10 +59,14 @@ def zeros(state_size: int) -> Pair:
   return tf.zeros([state_size]), tf.zeros([state_size])
 
 
+def add(left: Planes, right: Planes) -> Planes:
+  """Returns left plus right."""
+  return tuple(x + y for x, y in zip(left, right))
+
+
 def affine(lambda_bar: Pair, inputs: Pair, previous: Pair) -> Pair:
   """Returns lambda_bar * previous + inputs."""
-  product = multiply(lambda_bar, previous)
-  return product[0] + inputs[0], product[1] + inputs[1]
+  return add(multiply(lambda_bar, previous), inputs)
 
 
 def powers(base: Pair, largest: int) -> Pair:

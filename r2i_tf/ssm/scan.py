@@ -39,12 +39,11 @@ recurrence is the same recurrence run from the end, so a backward pass costs
 one more scan and keeps nothing but the states.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence
-from typing import Any, NoReturn, Optional
+from typing import Optional
 
 import tensorflow as tf
 
+from r2i_tf.ssm import adjoints
 from r2i_tf.ssm import chunking
 from r2i_tf.ssm import loops
 from r2i_tf.ssm import planes
@@ -94,51 +93,35 @@ def linear_recurrence(
     raise ValueError(f'chunk_length is {chunk_length}; it must be at least 1.')
   chunk_length = min(chunk_length, length)
 
-  @tf.custom_gradient
-  def recurrence(
-      *arguments: tf.Tensor,
-  ) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
-    lambda_bar, inputs, carry, initial_state = _constants(arguments)
-    states = _forward(
+  def forward(
+      lambda_bar: tf.Tensor,
+      inputs: tf.Tensor,
+      carry: tf.Tensor,
+      initial_state: tf.Tensor,
+  ) -> tf.Tensor:
+    return _forward(
         lambda_bar, inputs, is_reset, carry, initial_state, chunk_length
     )
 
-    @tf.custom_gradient
-    def gradient(
-        upstream: tf.Tensor, *arguments: tf.Tensor
-    ) -> tuple[_Gradients, Callable[..., NoReturn]]:
-      lambda_bar, states, carry, initial_state = _constants(arguments)
-      return (
-          _adjoint(
-              lambda_bar,
-              states,
-              is_reset,
-              carry,
-              initial_state,
-              tf.stop_gradient(upstream),
-              chunk_length,
-          ),
-          _refuse_second_derivative,
-      )
-
-    return states, lambda upstream: gradient(
-        upstream, lambda_bar, states, carry, initial_state
+  def adjoint(
+      upstream: tf.Tensor,
+      states: tf.Tensor,
+      lambda_bar: tf.Tensor,
+      carry: tf.Tensor,
+      initial_state: tf.Tensor,
+  ) -> _Gradients:
+    return _adjoint(
+        lambda_bar,
+        states,
+        is_reset,
+        carry,
+        initial_state,
+        upstream,
+        chunk_length,
     )
 
+  recurrence = adjoints.with_adjoint(forward, adjoint, kept=[0, 2, 3])
   return recurrence(lambda_bar, inputs, carry, initial_state)
-
-
-def _constants(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-  """Returns the tensors as constants: no tape looks for gradients inside."""
-  return [tf.stop_gradient(tensor) for tensor in tensors]
-
-
-def _refuse_second_derivative(*_: tf.Tensor) -> NoReturn:
-  raise NotImplementedError(
-      'a second derivative of linear_recurrence was asked for, but only first'
-      ' ones exist; keep a function that is differentiated twice out of the'
-      ' layer.'
-  )
 
 
 def linear_recurrence_step(
@@ -190,7 +173,14 @@ def _forward(
   lambda_bar, carry = planes.split(lambda_bar), planes.split(carry)
   initial_state = planes.split(initial_state)
   if chunk_length == length:
-    return loops.run(lambda_bar, inputs, is_reset, carry, initial_state, axis=1)
+    return loops.run(
+        loops.constant(lambda_bar),
+        inputs,
+        is_reset,
+        carry,
+        initial_state,
+        axis=1,
+    )
 
   inputs = loops.chunked(inputs, chunk_length)
   is_reset = loops.chunked(is_reset, chunk_length)
@@ -210,7 +200,7 @@ def _forward(
       is_counted=resets == resets[:, -1:],
   )
   left = loops.run(
-      tuple(part[chunk_length] for part in powers),
+      loops.constant(tuple(part[chunk_length] for part in powers)),
       planes.join(left),
       tf.reduce_any(is_reset, axis=1),
       carry,
@@ -222,7 +212,12 @@ def _forward(
       for first, part in zip(carry, planes.split(left))
   )
   states = loops.run(
-      lambda_bar, inputs, is_reset, entering, initial_state, axis=1
+      loops.constant(lambda_bar),
+      inputs,
+      is_reset,
+      entering,
+      initial_state,
+      axis=1,
   )
   return loops.unchunked(states, length)
 
@@ -314,7 +309,7 @@ def _run_back(
   carry = tuple(tf.zeros_like(part[:, 0]) for part in planes.split(upstream))
   if chunk_length == length:
     return loops.run(
-        conjugate,
+        loops.constant(conjugate),
         upstream,
         is_reset,
         carry,
@@ -333,7 +328,7 @@ def _run_back(
       is_counted=resets == 0,
   )
   handed_on = loops.run(
-      tuple(part[chunk_length] for part in powers),
+      loops.constant(tuple(part[chunk_length] for part in powers)),
       planes.join(handed_on),
       tf.reduce_any(is_reset, axis=1),
       carry,
@@ -346,7 +341,7 @@ def _run_back(
       for part, last in zip(planes.split(handed_on), carry)
   )
   adjoint = loops.run(
-      conjugate,
+      loops.constant(conjugate),
       upstream,
       is_reset,
       entering,

@@ -189,8 +189,20 @@ _OURS = {
     'dmc_vision': {'replay.capacity': 1_010_000, **_IN_MEMORY, **_PRECISION},
 }
 
+# The choices of docs/ablations.md, left at what changes nothing.
+_ABLATIONS = {
+    _MEMORY + 'resets',
+    _MEMORY + 's3m.kind',
+    _MEMORY + 's3m.computation',
+    _MEMORY + 's3m.conjugate_symmetry',
+    _MEMORY + 's3m.eigenvalue_clip',
+    _MEMORY + 's3m.norm',
+    _MEMORY + 's3m.attention_window',
+    _MEMORY + 's3m.attention_heads',
+}
 # What is ours alone or came later, and is left at what changes nothing.
 _UNPUBLISHED = {
+    *_ABLATIONS,
     'agent.norm',
     *(
         f'agent.{network}_optimizer.{field}'

@@ -14,7 +14,8 @@ def _stack(**options):
   stack = ssm.S3MStack(2, 6, 8, 2, **options)
   stack.build([None, 6])
   for layer in stack.layers:
-    layer.ssm.learned_initial_state.assign(tf.random.normal([2, 8]))
+    initial = layer.ssm.learned_initial_state
+    initial.assign(tf.random.normal(initial.shape))
   return stack
 
 
@@ -128,10 +129,24 @@ def test_mixed_policy():
   assert x.dtype == step_x.dtype == tf.float32
 
 
-@pytest.mark.parametrize('jit_compile', [False, True])
-def test_rematerialization(jit_compile):
+_SELECTIVE_PRE_NORM = {
+    'kind': ssm.StateSpaceKind.SELECTIVE,
+    'discretization': ssm.Discretization.ZERO_ORDER_HOLD,
+    'norm': ssm.NormPosition.PRE,
+}
+
+
+@pytest.mark.parametrize(
+    'jit_compile, options',
+    [(False, {}), (True, {}), (True, _SELECTIVE_PRE_NORM)],
+    ids=['eager', 'compiled', 'selective'],
+)
+def test_rematerialization(jit_compile, options):
   """Computing again instead of keeping changes no value and no gradient."""
   u, carry, is_reset = _sequence(40)
+  carry = tf.random.stateless_normal(
+      [2, *_stack(**options).state_shape], [3, 4]
+  )
   weights = tf.random.stateless_normal(u.shape, [1, 2])
 
   def run(stack):
@@ -146,7 +161,8 @@ def test_rematerialization(jit_compile):
 
     return step
 
-  kept, again = run(_stack()), run(_stack(rematerialize=True))
+  kept = run(_stack(**options))
+  again = run(_stack(rematerialize=True, **options))
   for left, right in zip(kept(), again()):
     np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
   if jit_compile:
@@ -167,6 +183,36 @@ def test_variables_and_checkpoint(tmp_path):
   restored = tf.train.Checkpoint(stack=other).read(path)
   restored.assert_consumed()
   np.testing.assert_array_equal(other(u, carry, is_reset)[0], expected)
+
+
+def test_pre_norm():
+  """The norm is inside the branch: y = u + g(SSM(LayerNorm(u)))."""
+  stack = _stack(norm=ssm.NormPosition.PRE)
+  u, carry, is_reset = _sequence(9)
+  y = u
+  for index, layer in enumerate(stack.layers):
+    flat = layer.norm(tf.reshape(y, [-1, 6]))
+    seen, _ = layer.ssm(tf.reshape(flat, y.shape), carry[:, index], is_reset)
+    seen = tf.nn.gelu(seen, approximate=True)
+    y += layer.out(seen) * tf.sigmoid(layer.out2(seen))
+  np.testing.assert_allclose(stack(u, carry, is_reset)[0], y, atol=1e-5)
+
+
+def test_attention_stands_between_layers():
+  """One after each layer but the last, with weights of their own."""
+  stack = _stack(attention_window=3, attention_heads=2)
+  assert len(stack.attention) == len(stack.layers) - 1 == 1
+  u, _, is_reset = _sequence(9)
+  carry = stack.initial_state(2)
+  y, x = stack(u, carry, is_reset)
+  state, cache = carry
+  first, _ = stack.layers[0](u, state[:, 0], is_reset)
+  between, *_ = stack.attention[0](first, cache.of_layer(0), is_reset)
+  last, _ = stack.layers[1](between, state[:, 1], is_reset)
+  np.testing.assert_array_equal(y, last)
+  assert x.cache.keys.shape == (2, 9, 2, 1, 6)
+  with pytest.raises(ValueError, match='attention stands between layers'):
+    ssm.S3MStack(1, 6, 8, 2, attention_window=3)
 
 
 def test_bad_arguments():

@@ -6,6 +6,7 @@ from r2i_tf.world_model.sequence_models.gru import GRUSequenceModel
 from r2i_tf.world_model.sequence_models.interface import Memory
 from r2i_tf.world_model.sequence_models.interface import SequenceModel
 from r2i_tf.world_model.sequence_models.s3m import S3MSequenceModel
+from r2i_tf.world_model.sequence_models.unbroken import UnbrokenSequenceModel
 
 __all__ = ['Memory', 'SequenceModel', 'create']
 
@@ -24,4 +25,5 @@ def create(
     config: Its sizes.
     options: Of the layers.
   """
-  return _CLASSES[config.kind](config, options)
+  model = _CLASSES[config.kind](config, options)
+  return model if config.resets else UnbrokenSequenceModel(model)
