@@ -11,14 +11,18 @@ from tf_agents.policies import policy_saver
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import config as agent_config
+from r2i_tf import draws
 from r2i_tf import schema
 from r2i_tf import ssm
 from r2i_tf.agents import R2IAgent
 from r2i_tf.world_model import WorldModel
+from r2i_tf.world_model import latents
+from r2i_tf.world_model import losses
 from tests.agents import small as small_agents
 from tests.world_model import small
 
 _VECTOR = tf.TensorSpec([3], tf.float32)
+_SEED = draws.Seed([1, 2])
 _RESETS = [[1, 0, 0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 1, 0]]
 _GRU = agent_config.SequenceModelKind.GRU
 _ZERO_ORDER_HOLD = ssm.Discretization.ZERO_ORDER_HOLD
@@ -70,12 +74,12 @@ def _model(name):
 def _smooth_latents(monkeypatch):
   """Latents are the probabilities: no chance, and no steps in the way."""
 
-  def sample(self, distribution, seed):
-    del self, seed
+  def sample(self, distribution, noise):
+    del self, noise
     probs = distribution.distribution.probs_parameter()
     return tf.reshape(probs, [*probs.shape[:-2], -1])
 
-  monkeypatch.setattr(WorldModel, '_sample', sample)
+  monkeypatch.setattr(latents.Latents, 'drawn_with', sample)
 
 
 def _steps(model, experience, carry):
@@ -87,7 +91,7 @@ def _steps(model, experience, carry):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        seed=None,
+        seed=_SEED,
     )
     steps.append((state, carry))
   return steps
@@ -99,7 +103,7 @@ def test_parallel_and_step_forms_agree(name):
   """The agent acts on the states that it was trained on, memory and all."""
   model = _model(name)
   experience = small.experience(_VECTOR, _RESETS)
-  observed = model.observe(experience, [1, 2])
+  observed = model.observe(experience, _SEED)
   # As a policy starts, whatever the initial memory is.
   carry = tf.nest.map_structure(tf.zeros_like, model.initial(2))
   for t, step in enumerate(_steps(model, experience, carry)):
@@ -115,7 +119,7 @@ def _reaches(model, before, after):
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
     tape.watch(experience.observation)
-    states = model.observe(experience, [1, 2]).state
+    states = model.observe(experience, _SEED).state
     loss = tf.reduce_sum(states.output[0, after] ** 2)
   gradient = tape.gradient(loss, experience.observation)
   return np.abs(gradient[0, before]).max() > 0
@@ -139,7 +143,7 @@ def test_gradients_of_a_new_model_are_of_usual_size(name):
   model = WorldModel(_VECTOR, 2, config)
   experience = small.experience(_VECTOR, _RESETS)
   with tf.GradientTape() as tape:
-    loss, _, _ = model.loss(experience, [1, 2])
+    loss, _, _ = losses.loss(model, experience, _SEED)
   gradients = tape.gradient(
       loss, model.trainable_variables, unconnected_gradients='zero'
   )
