@@ -245,11 +245,13 @@ class LocalAttention(tf.keras.layers.Layer):
     is_seen = _newest(length, self._window - 1)
     # What is not seen may be anything, a NaN included.
     values = tf.where(is_seen[..., tf.newaxis], before.values, 0.0)
+    # Itself, too; TensorFlow Lite cannot pad flags.
+    is_seen = tf.concat([is_seen, tf.ones_like(is_seen[:, :1])], 1)
     mixed = self._attend(
         query[:, tf.newaxis],
         tf.concat([before.keys, key[:, tf.newaxis]], 1),
         tf.concat([values, value[:, tf.newaxis]], 1),
-        tf.pad(is_seen, [[0, 0], [0, 1]], constant_values=True)[:, tf.newaxis],
+        is_seen[:, tf.newaxis],
         tf.reverse(self.bias, [1])[:, tf.newaxis],
     )
     return self._added(u, mixed[:, 0]), key, value
