@@ -282,6 +282,15 @@ class WorldModelConfig:
     schema.require_patterns(
         self, 'world_model', 'image_keys', 'vector_keys', 'ignored_keys'
     )
+    model = self.sequence_model
+    schema.require(
+        model.kind is not SequenceModelKind.S3M
+        or model.s3m.computation is Computation.SCAN
+        or not self.has_recurrent_posterior,
+        's3m.computation is convolution, which takes a sequence at once, but'
+        ' with world_model.posterior = recurrent each step waits for the one'
+        ' before: set that to non_recurrent, or s3m.computation to scan.',
+    )
 
   @property
   def has_recurrent_posterior(self) -> bool:

@@ -239,6 +239,15 @@ _S3M = agent_config.S3MConfig
             'set sequence_model.resets to False',
         ),
         (
+            lambda: agent_config.WorldModelConfig(
+                agent_config.SequenceModelConfig(
+                    resets=False, s3m=_S3M(computation=_CONVOLUTION)
+                ),
+                posterior=agent_config.Posterior.RECURRENT,
+            ),
+            'set that to non_recurrent',
+        ),
+        (
             lambda: agent_config.SequenceModelConfig(
                 width=10, s3m=_S3M(attention_window=4)
             ),
