@@ -155,6 +155,9 @@ def ablations() -> list[sweeps.Setting]:
   """Which parts of R2I make it remember 30 steps? 185 minutes."""
   # What the convolution asks for: no state to be shown, none to be reset.
   unbroken = {_POLICY_INPUT: 'output', f'{_MODEL}resets': False}
+  # Their states, eight numbers for each channel, are too many to be shown: to
+  # be held against the policy that sees h.
+  channels = {_POLICY_INPUT: 'output', f'{_S3M}state_size': 8}
   agents = {
       'r2i': {},
       'policy-sees-h': {_POLICY_INPUT: 'output'},
@@ -166,9 +169,10 @@ def ablations() -> list[sweeps.Setting]:
           'replay.sequence_length': 8,
           'replay.batch_size': 256,
       },
-      'siso': {f'{_S3M}kind': 'siso'},
-      'siso-dplr': {f'{_S3M}kind': 'siso_dplr'},
+      'siso': {**channels, f'{_S3M}kind': 'siso'},
+      'siso-dplr': {**channels, f'{_S3M}kind': 'siso_dplr'},
       'selective': {
+          **channels,
           f'{_S3M}kind': 'selective',
           f'{_S3M}discretization': 'zoh',  # It takes no other.
       },
