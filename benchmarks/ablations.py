@@ -20,18 +20,13 @@ from typing import Any
 from absl import flags
 
 from benchmarks import report
+from benchmarks import sizes
 from benchmarks import timing
 from r2i_tf import config as agent_config
 from r2i_tf import errors
 from r2i_tf import schema
 from r2i_tf.programs import command_line
 
-_PRESET = flags.DEFINE_enum(
-    'preset',
-    'debug',
-    ['debug', 'tiny', 'small', 'medium', 'large', 'xlarge'],
-    'A size, as `R2IConfig.preset` takes it.',
-)
 _BATCH_SIZE = flags.DEFINE_integer('batch_size', 16, 'Sequences in a batch.')
 _LENGTH = flags.DEFINE_integer('length', 64, 'Steps of a sequence.')
 _CHANNEL_SIZE = flags.DEFINE_integer(
@@ -54,7 +49,7 @@ def main(_) -> None:
     raise errors.RunError(
         '--batch_size, --length and --channel_size must be positive.'
     )
-  config, seconds = agent_config.R2IConfig.preset(_PRESET.value), 1.0
+  config, seconds = agent_config.R2IConfig.preset(sizes.preset()), 1.0
   choices = changes(_CHANNEL_SIZE.value, _WINDOW.value)
   if report.QUICK.value:
     config, shape = agents.plain_config(8, 1, 8, 2, 2), (2, 8)
@@ -62,7 +57,7 @@ def main(_) -> None:
   else:
     seconds = report.SECONDS.value
   quiet.first_compilation()
-  setting = agents.vector_setting(_PRESET.value, config)
+  setting = agents.vector_setting(sizes.preset(), config)
   record = measure(setting, choices, shape, seconds)
   report.finish('ablations', record, tables(record))
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Optional
 from absl import flags
 
 from benchmarks import report
+from benchmarks import sizes
 from benchmarks import timing
 from r2i_tf import config as agent_config
 from r2i_tf import errors
@@ -27,10 +28,6 @@ from r2i_tf.programs import command_line
 from r2i_tf.programs import config_flag
 
 _CONFIG = config_flag.define(required=False)
-_PRESETS = ('debug', 'tiny', 'small', 'medium', 'large', 'xlarge')
-_PRESET = flags.DEFINE_enum(
-    'preset', None, _PRESETS, 'A size, as `R2IConfig.preset` takes it.'
-)
 _LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
 _TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 _GRU_MAX_LENGTH = flags.DEFINE_integer(
@@ -247,13 +244,13 @@ def _setting():
   from benchmarks import agents
 
   config = _CONFIG.value
-  if config is not None and _PRESET.value:
+  if config is not None and sizes.PRESET.value:
     raise errors.RunError('--preset and --config exclude each other.')
   if config is not None:
     return agents.run_setting(config_flag.run_config(config))
-  if _PRESET.value:
-    preset = agent_config.R2IConfig.preset(_PRESET.value)
-    return agents.vector_setting(_PRESET.value, preset)
+  if sizes.PRESET.value:
+    preset = agent_config.R2IConfig.preset(sizes.PRESET.value)
+    return agents.vector_setting(sizes.PRESET.value, preset)
   if report.QUICK.value:
     return agents.vector_setting('smallest', agents.smallest_config())
   return agents.vector_setting('vector', agents.plain_config())

@@ -47,7 +47,7 @@ class Task(NamedTuple):
 _TASKS = {
     'repeat_previous': Task('POPGym RepeatPreviousEasy', 0.9, 1.0, 200, 200),
     'cartpole_balance': Task(
-        'DMC cartpole balance, from vectors', 700.0, 1000.0, 20, 40
+        'DMC cartpole balance, from vectors', 950.0, 1000.0, 20, 40
     ),
     'catch_images': Task(
         'BSuite catch, from 32 x 32 images', 0.9, 1.0, 200, 1000
