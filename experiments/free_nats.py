@@ -103,17 +103,20 @@ def _read(path: pathlib.Path) -> Optional[dict[str, Any]]:
   found = [
       record
       for record in records.read(run / 'metrics.jsonl')
-      if record.get('forecast/persistence')
+      if 'world_model/kl' in record
   ]
   if len(curve.mean_returns) < _WINDOW or not found:
     return None
   last = found[-_WINDOW:]
+  # Of episodes no longer than the horizon nothing is forecast.
+  looks = [record for record in found if record.get('forecast/persistence')]
+  looks = looks[-_WINDOW:]
   evaluation = json.loads(
       (run / 'policies' / 'greedy' / 'evaluation.json').read_text()
   )
 
-  def mean(name: str) -> float:
-    return float(np.mean([record[name] for record in last]))
+  def mean(name: str, of: list[dict[str, Any]] = last) -> float:
+    return float(np.mean([record[name] for record in of]))
 
   return {
       **json.loads(path.read_text()),
@@ -124,8 +127,11 @@ def _read(path: pathlib.Path) -> Optional[dict[str, Any]]:
       'kl': round(mean('world_model/kl'), 3),
       'free_share': round(mean('world_model/free_share'), 3),
       'forecast': round(
-          mean('forecast/error') / mean('forecast/persistence'), 3
-      ),
+          mean('forecast/error', looks) / mean('forecast/persistence', looks),
+          3,
+      )
+      if looks
+      else None,
   }
 
 
@@ -138,8 +144,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
   lines.extend(
       f'| `{row["task"]}` | {row["dynamics"]:g} | {row["representation"]:g} |'
       f' {row["change"]} | {row["seed"]} | {row["steps"]:,} | {row["kl"]:.2f} |'
-      f' {row["free_share"]:.0%} | {row["forecast"]:.2f} | {row["best"]:.3g} |'
-      f' {row["last"]:.3g} | {row["greedy"]:.3g} |'
+      f' {row["free_share"]:.0%} |'
+      f' {"" if row["forecast"] is None else format(row["forecast"], ".2f")} |'
+      f' {row["best"]:.3g} | {row["last"]:.3g} | {row["greedy"]:.3g} |'
       for row in rows
   )
   return '\n'.join(lines) + '\n'
