@@ -69,3 +69,27 @@ def chunk_length(
     # A chunk must be long enough to be worth a second pass.
     return min(length, max(math.ceil(length / chunks), 64))
   return min(length, max(8, 2 ** round(math.log2(length) / 2)))
+
+
+def checked_length(
+    given: Optional[int],
+    batch_size: Optional[int],
+    length: int,
+    state_size: int,
+) -> int:
+  """Returns K as it is given, at most L, or `chunk_length`'s choice.
+
+  Args:
+    given: K, at least 1; None chooses.
+    batch_size: See `chunk_length`.
+    length: See `chunk_length`.
+    state_size: See `chunk_length`.
+
+  Raises:
+    ValueError: `given` is below 1.
+  """
+  if given is None:
+    return chunk_length(batch_size, length, state_size)
+  if given < 1:
+    raise ValueError(f'chunk_length is {given}; it must be at least 1.')
+  return min(given, length)

@@ -87,11 +87,9 @@ def linear_recurrence(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=True
   )
   batch_size, length, _, state_size = inputs.shape
-  if chunk_length is None:
-    chunk_length = chunking.chunk_length(batch_size, length, state_size)
-  if chunk_length < 1:
-    raise ValueError(f'chunk_length is {chunk_length}; it must be at least 1.')
-  chunk_length = min(chunk_length, length)
+  chunk_length = chunking.checked_length(
+      chunk_length, batch_size, length, state_size
+  )
 
   def forward(
       lambda_bar: tf.Tensor,

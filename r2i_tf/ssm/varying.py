@@ -73,11 +73,9 @@ def varying_recurrence(
           f'{name} has shape {tensor.shape}; with inputs of shape'
           f' {inputs.shape} it must be {tf.TensorShape(shape)}.'
       )
-  if chunk_length is None:
-    chunk_length = chunking.chunk_length(batch_size, length, state_size)
-  if chunk_length < 1:
-    raise ValueError(f'chunk_length is {chunk_length}; it must be at least 1.')
-  chunk_length = min(chunk_length, length)
+  chunk_length = chunking.checked_length(
+      chunk_length, batch_size, length, state_size
+  )
 
   def forward(
       coefficients: tf.Tensor,
