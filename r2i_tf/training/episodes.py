@@ -80,7 +80,9 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     for index in np.flatnonzero(kinds == ts.StepType.LAST):
       self.episodes += 1
       self._returns.add(
-          self.environment_steps, float(self._running[index]), self._info(index)
+          self.environment_steps,
+          float(self._running[index]),
+          self._info(int(index)),
       )
     return time_step
 
