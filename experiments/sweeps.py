@@ -164,11 +164,13 @@ def ablations() -> list[sweeps.Setting]:
       'policy-sees-x': {_POLICY_INPUT: 'hidden'},
       'recurrent-posterior': {_POSTERIOR: 'recurrent'},
       'no-resets': {f'{_MODEL}resets': False},
-      # A quarter of an episode, as many steps in a batch.
+      # A quarter of an episode, any of them, as many steps in a batch.
       'sequences-of-8': {
+          'replay.episode_starts': 0.0,
           'replay.sequence_length': 8,
           'replay.batch_size': 256,
       },
+      'sequences-from-anywhere': {'replay.episode_starts': 0.0},
       'siso': {**channels, f'{_S3M}kind': 'siso'},
       'siso-dplr': {**channels, f'{_S3M}kind': 'siso_dplr'},
       'selective': {
