@@ -133,7 +133,9 @@ class _Strip:
   """The curves of an episode as a picture, and where its steps are in it."""
 
   def __init__(self, episode: episodes.Episode, width: int):
-    curves = {'return so far': np.cumsum(episode.rewards), **episode.curves}
+    # What has come in before each step, as the text above it says.
+    so_far = np.cumsum(np.append(0.0, episode.rewards))
+    curves = {'return so far': so_far, **episode.curves}
     width = max(width, _WIDTH)
     picture = figure.Figure(
         figsize=(width / _DPI, (_STRIP_HEIGHT * len(curves) + 24) / _DPI),
@@ -180,7 +182,15 @@ def _frame(
   draw, font = ImageDraw.Draw(frame), _font()
   for row, text in enumerate(_words(episode, step)):
     draw.text((_MARGIN, _MARGIN / 2 + row * _LINE), text, 'black', font)
-  frame.paste(shown, ((width - shown.width) // 2, text_height))
+  left = (width - shown.width) // 2
+  frame.paste(shown, (left, text_height))
+  edge = (
+      left - 1,
+      text_height - 1,
+      left + shown.width,
+      text_height + shown.height,
+  )
+  draw.rectangle(edge, outline='gray')
   frame.paste(curves, (0, text_height + shown.height))
   return frame
 

@@ -1,6 +1,7 @@
 """Policies as others load them: their names, their signatures, no chance."""
 
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -40,6 +41,7 @@ _SPEC = {
     **{key: tf.TensorSpec([2], tf.float32, 'same') for key in _KEYS},
     'camera': {'left': tf.TensorSpec([8, 8, 3], tf.uint8, 'same')},
 }
+_ROOT = pathlib.Path(__file__).parents[2]
 _OPTIONS = environments.SuiteOptions()
 
 
@@ -199,6 +201,25 @@ def test_thoughts_of_an_export_are_the_agent_s(recurrent, tmp_path):
     np.testing.assert_allclose(found['entropy'], entropy, rtol=1e-4, atol=1e-5)
     assert np.ptp(value) > 1e-3
     state = after
+
+
+def test_the_page_on_policies_asks_for_thoughts(tmp_path):
+  """Its program for that, after its program for TensorFlow alone."""
+  text = (_ROOT / 'docs' / 'policies.md').read_text(encoding='utf-8')
+  programs = re.findall(r'^```python\n(.*?)^```', text, re.M | re.S)
+  (asking,) = [text for text in programs if 'assess' in text]
+  agent = small.agent(action_spec=small.DISCRETE)
+  environment = random_py_environment.RandomPyEnvironment(
+      tensor_spec.to_nest_array_spec(small.VECTOR),
+      tensor_spec.to_nest_array_spec(small.DISCRETE),
+  )
+  export.export(agent, environment, 'mine', _OPTIONS, tmp_path)
+  directory = str(tmp_path / 'greedy')
+  acting = programs[0].replace('runs/first/policies/greedy', directory)
+  names = {'observation': np.zeros([3], np.float32), 'is_first': True}
+  exec(acting + asking, names)
+  assert names['value'].shape == names['entropy'].shape == (1,)
+  assert 0 < names['entropy'][0] <= np.log(3) + 1e-5
 
 
 def test_only_a_policy_that_draws_nothing_has_no_thoughts(policies):
