@@ -1,4 +1,4 @@
-"""What drawing its first episodes adds to an evaluation, and `assess` to exports.
+"""What drawing its first episodes adds to an evaluation, `assess` to an export.
 
 Untrained agents of the quickstart's recipe, each evaluated in turn with and
 without pictures: a task with a chart, one with images, one that MuJoCo renders.
