@@ -39,7 +39,7 @@ def main(_) -> None:
 
 
 def measure(
-    tasks: Sequence[str], episodes: int, seconds: float, config: Any = None
+    tasks: Sequence[str], episodes: int, seconds: float
 ) -> dict[str, Any]:
   """Measures evaluations and exports.
 
@@ -47,7 +47,6 @@ def measure(
     tasks: Their names.
     episodes: Of each evaluation.
     seconds: Timing of one task.
-    config: Of the agent; None for the quickstart's.
 
   Returns:
     What the JSON file holds: the machine, and a row for each task and thing.
@@ -60,10 +59,9 @@ def measure(
         run_config.RunConfig.preset('quickstart'),
         task=task,
         environment=_options(task),
-        **({} if config is None else {'agent': config}),
     )
     with tempfile.TemporaryDirectory() as directory:
-      pairs = _pairs(run, pathlib.Path(directory), episodes)
+      pairs = compared(run, pathlib.Path(directory), episodes)
       for what, (without, with_) in pairs.items():
         times = timing.in_turn({'without': without, 'with': with_}, seconds)
         added = times['with'].median - times['without'].median
@@ -88,8 +86,14 @@ def _options(task: str):
   return environments.SuiteOptions(bsuite=environments.BsuiteOptions(size))
 
 
-def _pairs(run, directory: pathlib.Path, episodes: int):
-  """Returns what is timed: (without pictures or thoughts, with them)."""
+def compared(run, directory: pathlib.Path, episodes: int):
+  """Returns what is timed: functions without pictures or `assess`, and with.
+
+  Args:
+    run: Its agent and its task.
+    directory: Gets the exports `with` and `without`.
+    episodes: Of an evaluation, for which there must be an export.
+  """
   from benchmarks import agents
   from r2i_tf import environments
   from r2i_tf import run_config
