@@ -139,7 +139,7 @@ def evaluate(
   task = task or trained_on
   parallel = min(parallel, episodes)
   scores, returns, cut = [], [], 0
-  watched: Optional[watching.Watch] = None
+  seen: list[watching.Seen] = []
   for seed in seeds:
     with contextlib.ExitStack() as stack:
       members = []
@@ -149,14 +149,14 @@ def evaluate(
         _check_specs(member, task, description)
       policy = _load_policy(policy_directory, seed)
       watch = watching.Watch(
-          0 if watched else pictures,
+          0 if scores else pictures,  # Of the first seed.
           policy.signatures.get(signatures.ASSESSING),
           note,
       )
       ran = _run_episodes(members, policy, episodes, max_steps, stop, watch)
     if ran is None:
       return None
-    watched = watched or watch
+    seen.extend(watch.episodes)
     scores.append(Score(seed, *_mean(ran.returns)))
     returns.extend(ran.returns)
     cut += ran.cut
@@ -173,11 +173,11 @@ def evaluate(
       parallel=parallel,
   )
   files.write_json(policy_directory / RESULT_FILE, dataclasses.asdict(result))
-  if watched is not None and watched.episodes:
+  if seen:
     drawing.draw(
         policy_directory,
         drawing.Played(task, seeds[0], description['environment']),
-        watched.episodes,
+        seen,
         stop,
         note,
     )
