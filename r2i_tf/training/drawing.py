@@ -125,7 +125,7 @@ def _picture(
       f'{task}, episode {number}',
       seen.rewards,
       np.stack([np.ravel(action) for action in seen.actions]),
-      {_CURVES[name]: values for name, values in seen.thoughts.items()},
+      {_CURVES.get(name, name): it for name, it in seen.thoughts.items()},
       seen.cut,
   )
   still = directory / f'episode_{number}.png'
