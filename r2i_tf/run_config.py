@@ -21,6 +21,7 @@ from r2i_tf.environments import options
 # The longest limit that a suite has of its own: Atari's 108,000 frames at 4 a
 # step.
 EVALUATION_STEPS = 27_000
+EVALUATION_PICTURES = 2
 
 
 class StrategyKind(enum.Enum):
@@ -149,6 +150,7 @@ class RunConfig:
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
     evaluation_steps: Steps after which an episode of the evaluation is cut.
+    evaluation_pictures: How many of its episodes are drawn; 0 for none.
     deterministic_export: Whether the greedy policy that the run exports takes
       the most likely latents instead of drawing them; it then draws nothing at
       all, and TensorFlow Lite can run it.
@@ -175,6 +177,7 @@ class RunConfig:
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100
   evaluation_steps: int = EVALUATION_STEPS
+  evaluation_pictures: int = EVALUATION_PICTURES
   deterministic_export: bool = False
   stop_at_return: Optional[float] = None
   max_minutes: Optional[float] = None
@@ -202,11 +205,11 @@ class RunConfig:
         f'max_minutes is {self.max_minutes}, but it must be positive, or None'
         ' for no limit.',
     )
-    schema.require(
-        self.evaluation_episodes >= 0,
-        f'evaluation_episodes is {self.evaluation_episodes}, but it must be at'
-        ' least 0.',
-    )
+    for name in ('evaluation_episodes', 'evaluation_pictures'):
+      schema.require(
+          getattr(self, name) >= 0,
+          f'{name} is {getattr(self, name)}, but it must be at least 0.',
+      )
     longest = self.replay.capacity // self.parallel_environments
     schema.require(
         self.replay.sequence_length < longest,

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
@@ -21,6 +21,7 @@ from r2i_tf.agents import spec_checks
 from r2i_tf.agents import train_step as train_step_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
+from r2i_tf.world_model import Carry
 from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import forecast as forecast_lib
 
@@ -130,6 +131,32 @@ class R2IAgent(tf_agent.TFAgent):
         self._config, precision=agent_config.Precision.FLOAT32
     )
     return acting.HostCopy(self.collect_policy, config).policy.deterministic()
+
+  def assess(
+      self, is_first: tf.Tensor, before: Any, after: Any
+  ) -> dict[str, tf.Tensor]:
+    """Returns what the agent thinks of steps that one of its policies took.
+
+    From the policy's own states, in which is what was drawn: it draws nothing,
+    so that it changes nothing to ask.
+
+    Args:
+      is_first: bool [B], whether the time step was the first of an episode.
+      before: The policy state that the policy was given, leaves [B, ...].
+      after: The policy state that it returned.
+
+    Returns:
+      `value`, float32 [B], the return that the critic expects from there on,
+      discounted, in units of the reward; and `entropy`, float32 [B], of the
+      policy that explores, in nats.
+    """
+    state = self._world_model.observed_state(
+        Carry(before['memory'], before['latent']),
+        before['action'],
+        is_first,
+        Carry(after['memory'], after['latent']),
+    )
+    return self._behavior.assess(self._policy_features.of(state))
 
   def forecast(
       self, experience: trajectory_lib.Trajectory, seed: int = 0

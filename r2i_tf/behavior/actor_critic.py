@@ -139,6 +139,22 @@ class ActorCritic(tf.Module):
     """Returns the critic's distribution over returns."""
     return distributions.SymlogTwoHot(self._critic(features))
 
+  def assess(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns what is thought of states, each float32 [...].
+
+    Args:
+      features: float32 [..., F].
+
+    Returns:
+      `value`, the return that the critic expects from there, in units of the
+      reward; and `entropy` of the policy, in nats. That of continuous actions
+      belongs to their density, and may be negative.
+    """
+    return {
+        'value': self.value(features).mean(),
+        'entropy': self.policy(features).entropy(),
+    }
+
   def criticize(self, outcome: Outcome, starts: tf.Tensor) -> Critique:
     """The critic's loss, and the advantages that the actor learns from.
 

@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.errors import UnknownTaskError
   from r2i_tf.environments.loader import load
   from r2i_tf.environments.loader import load_batch
+  from r2i_tf.environments.loader import load_drawn
   from r2i_tf.environments.options import PoolOptions
   from r2i_tf.environments.options import SuiteOptions
   from r2i_tf.environments.pool.environment_pool import EnvironmentPool
@@ -31,6 +32,7 @@ if typing.TYPE_CHECKING:
   from r2i_tf.environments.suites.gymnasium import Channels
   from r2i_tf.environments.suites.gymnasium import GymnasiumOptions
   from r2i_tf.environments.suites.popgym import PopgymOptions
+  from r2i_tf.environments.suites.registry import component_names
   from r2i_tf.environments.suites.registry import list_tasks
   from r2i_tf.environments.suites.registry import missing_suites
 
@@ -50,10 +52,12 @@ __all__ = [
     'PopgymOptions',
     'SuiteOptions',
     'UnknownTaskError',
+    'component_names',
     'from_dm_env',
     'list_tasks',
     'load',
     'load_batch',
+    'load_drawn',
     'missing_suites',
 ]
 
@@ -75,10 +79,12 @@ __getattr__ = lazy.attributes(
         'PopgymOptions': 'suites.popgym',
         'SuiteOptions': 'options',
         'UnknownTaskError': 'errors',
+        'component_names': 'suites.registry',
         'from_dm_env': 'dm_env_adapter',
         'list_tasks': 'suites.registry',
         'load': 'loader',
         'load_batch': 'loader',
+        'load_drawn': 'loader',
         'missing_suites': 'suites.registry',
     },
 )

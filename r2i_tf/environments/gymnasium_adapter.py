@@ -74,6 +74,10 @@ class GymnasiumEnvironment(dm_env.Environment):
       return dm_env.truncation(reward, observation)
     return dm_env.transition(reward, observation)
 
+  def render(self) -> Any:
+    """Returns an image of now, where the environment was made to have one."""
+    return self._environment.render()
+
   def observation_spec(self) -> Any:
     """Returns the specs of an observation."""
     return self._observation_spec

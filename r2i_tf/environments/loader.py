@@ -60,6 +60,29 @@ def load(
   return dm_env_adapter.from_dm_env(suites.make(task, seed, options))
 
 
+def load_drawn(
+    task: suites.Task, seed: int, options: Optional[options_lib.Options] = None
+) -> Optional[process_environment.ProcessEnvironment]:
+  """Makes the environment of a task once more, to look at it.
+
+  Args:
+    task: As for `load`, and so are the others.
+    seed: As there. The same actions as there give the same episodes.
+    options: As there.
+
+  Returns:
+    An environment of dm_env with a method `render`, in a process of its own
+    until `close`; None for a task without pictures of its own.
+
+  Raises:
+    MissingSuiteError: Something to render with is missing. Other errors are
+      those of `load`; where rendering fails, they come from `render`.
+  """
+  if not suites.can_draw(task):
+    return None
+  return process_environment.ProcessEnvironment(task, seed, options, drawn=True)
+
+
 def load_batch(
     task: suites.Task,
     seed: int,

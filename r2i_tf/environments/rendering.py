@@ -60,7 +60,7 @@ def load_renderer(task: str) -> None:
     errors.MissingSuiteError: Nothing can be rendered; the sentence says what to
       install.
   """
-  _choose_backend()
+  choose_backend()
   reason = failure()
   if reason is not None:
     raise errors.MissingSuiteError(
@@ -69,7 +69,7 @@ def load_renderer(task: str) -> None:
     )
 
 
-def _choose_backend() -> None:
+def choose_backend() -> None:
   """Sets MUJOCO_GL to egl, or else osmesa, where that can be loaded.
 
   A value that is set already stays. Without either library it becomes `off`,

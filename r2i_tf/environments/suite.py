@@ -7,9 +7,10 @@ processes of a pool do without.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import dataclasses
 import importlib.util
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Optional, Protocol
 import urllib.parse
 
 import dm_env
@@ -45,6 +46,12 @@ class Suite:
       `stack.remedy`.
     renders: Whether MuJoCo renders the observations (`rendering.py`); gets what
       `make` gets after the seed.
+    make_drawn: As `make`, with a method `render`: an image of the environment
+      as it is, uint8 [height, width, 3]. Nothing else is different, so that the
+      same actions give the same episodes. None where there is no such image.
+    component_names: Names for the numbers of an observation, for people; gets
+      the suite's own name of the task and how many there are. None where there
+      are none.
   """
 
   name: str
@@ -55,6 +62,10 @@ class Suite:
   pythons: tuple[int, int] = (10, 13)
   alone: str = ''
   renders: Callable[..., bool] = lambda *_: False
+  make_drawn: Optional[Callable[..., dm_env.Environment]] = None
+  component_names: Callable[[str, int], Optional[Sequence[str]]] = (
+      lambda *_: None
+  )
 
   def require_packages(self) -> None:
     """Checks that the packages are installed.

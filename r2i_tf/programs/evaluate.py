@@ -11,6 +11,7 @@ each.
 import dataclasses
 import json
 import pathlib
+import sys
 from typing import Any
 
 from absl import flags
@@ -42,6 +43,11 @@ def main() -> None:
   parallel = flags.DEFINE_integer(
       'parallel', 1, 'Environments that the policy acts in together.'
   )
+  pictures = flags.DEFINE_integer(
+      'pictures',
+      run_config.EVALUATION_PICTURES,
+      'How many of the episodes are drawn, beside the policy.',
+  )
   follow = flags.DEFINE_bool(
       'follow', False, 'Whether to score each new policy as it appears.'
   )
@@ -54,6 +60,8 @@ def main() -> None:
           task=task.value,
           max_steps=max_steps.value,
           parallel=parallel.value,
+          pictures=pictures.value,
+          note=lambda line: print(line, file=sys.stderr, flush=True),
       )
   )
 

@@ -109,6 +109,7 @@ def _run(
                 '--follow',
                 f'--episodes={max(1, config.evaluation_episodes)}',
                 f'--max_steps={config.evaluation_steps}',
+                f'--pictures={config.evaluation_pictures}',
             ],
         )
     )

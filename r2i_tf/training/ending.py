@@ -219,8 +219,10 @@ class Ending:
           policy,
           count,
           max_steps=self._config.evaluation_steps,
+          pictures=self._config.evaluation_pictures,
           load=self._parts.load,
           stop=lambda: self._interrupted.requested,
+          note=self._note,
       )
     except locks.LockedError as error:
       self._note(f'not evaluated here, since {error}')

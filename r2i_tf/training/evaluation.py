@@ -26,8 +26,11 @@ from r2i_tf import files
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf.environments import options as options_lib
+from r2i_tf.training import drawing
 from r2i_tf.training import export
+from r2i_tf.training import signatures
 from r2i_tf.training import turns
+from r2i_tf.training import watching
 
 RESULT_FILE = 'evaluation.json'
 _SEEDS = 2**31
@@ -86,10 +89,15 @@ def evaluate(
     task: Optional[str] = None,
     max_steps: int = run_config.EVALUATION_STEPS,
     parallel: int = 1,
+    pictures: int = 0,
     load: LoadEnvironment = environments.load,
     stop: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Optional[Evaluation]:
   """Runs episodes and writes the result beside the policy.
+
+  Then it draws the first of them. That changes no result: while they run, they
+  are only watched, and where that or the drawing fails, there are no pictures.
 
   Args:
     policy_directory: A directory that `export.export` wrote.
@@ -102,8 +110,11 @@ def evaluate(
     parallel: How many environments the policy acts in together. Each runs its
       share of the episodes, however long they are: taking those that end first
       would favour the short ones.
+    pictures: How many episodes are drawn: the first ones of the first
+      environment (`drawing`).
     load: Makes the environment of a task from its name, a seed and options.
     stop: Asked before each step; true gives up.
+    note: Shows a line, about pictures that are not there.
 
   Returns:
     The result; None if it was given up.
@@ -118,12 +129,17 @@ def evaluate(
   ):
     if value < 1:
       raise errors.RunError(f'--{flag} is {value}, but it must be at least 1.')
+  if pictures < 0:
+    raise errors.RunError(
+        f'--pictures is {pictures}, but it must be at least 0.'
+    )
   _check_seeds(seeds)
   description = _read_description(policy_directory)
   trained_on = description['task']
   task = task or trained_on
   parallel = min(parallel, episodes)
   scores, returns, cut = [], [], 0
+  seen: list[watching.Seen] = []
   for seed in seeds:
     with contextlib.ExitStack() as stack:
       members = []
@@ -132,9 +148,15 @@ def evaluate(
         members.append(stack.enter_context(contextlib.closing(member)))
         _check_specs(member, task, description)
       policy = _load_policy(policy_directory, seed)
-      ran = _run_episodes(members, policy, episodes, max_steps, stop)
+      watch = watching.Watch(
+          0 if scores else pictures,  # Of the first seed.
+          policy.signatures.get(signatures.ASSESSING),
+          note,
+      )
+      ran = _run_episodes(members, policy, episodes, max_steps, stop, watch)
     if ran is None:
       return None
+    seen.extend(watch.episodes)
     scores.append(Score(seed, *_mean(ran.returns)))
     returns.extend(ran.returns)
     cut += ran.cut
@@ -151,6 +173,14 @@ def evaluate(
       parallel=parallel,
   )
   files.write_json(policy_directory / RESULT_FILE, dataclasses.asdict(result))
+  if seen:
+    drawing.draw(
+        policy_directory,
+        drawing.Played(task, seeds[0], description['environment']),
+        seen,
+        stop,
+        note,
+    )
   return result
 
 
@@ -167,21 +197,24 @@ def _run_episodes(
     episodes: int,
     max_steps: int,
     stop: Callable[[], bool],
+    watch: watching.Watch,
 ) -> Optional[_Ran]:
   """Returns the episodes, None if they were given up.
 
   Environment i of n runs the episodes i, i + n, i + 2 n and so on. One that has
   run its share stays in the batch with its last step, as the batch of the
-  policy is one size.
+  policy is one size. `watch` sees the first environment.
   """
   returns, cut = [0.0] * episodes, 0
   time_steps = [member.reset() for member in members]
   state = policy.get_initial_state(batch_size=len(members))
   numbers, lengths = list(range(len(members))), [0] * len(members)
   running = list(range(len(members)))
+  watch.begin(time_steps[0])
   while running:
     if stop():
       return None
+    before = state
     step = policy.action(nest_utils.stack_nested_arrays(time_steps), state)
     state = step.state
     actions = nest_utils.unstack_nested_arrays(
@@ -192,14 +225,20 @@ def _run_episodes(
       time_steps[index] = time_step
       returns[numbers[index]] += float(time_step.reward)
       lengths[index] += 1
+      if index == 0:
+        watch.step(actions[0], time_step, before, state)
       if not time_step.is_last() and lengths[index] < max_steps:
         continue
       cut += not time_step.is_last()
+      if index == 0:
+        watch.end(cut=not time_step.is_last())
       numbers[index] += len(members)
       if numbers[index] >= episodes:
         running.remove(index)
       else:
         time_steps[index], lengths[index] = members[index].reset(), 0
+        if index == 0:
+          watch.begin(time_steps[0])
   return _Ran(returns, cut)
 
 

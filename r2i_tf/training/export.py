@@ -6,7 +6,8 @@
 Each is a TF-Agents policy SavedModel with one more signature,
 `serving_default`, plus `task.json`, which has the name of the task, its
 options, its specs and the names of the signatures' tensors. It loads in
-TensorFlow alone, of either stack.
+TensorFlow alone, of either stack. Where the agent can say what it thinks of its
+policy's steps, there is a signature `assess` beside.
 """
 
 import os
@@ -65,14 +66,14 @@ def export(
       'train_steps': int(agent.train_step_counter.numpy()),
       'specs': describe_specs(environment),
   }
-  for name, policy in (
-      ('greedy', _greedy(agent, deterministic)),
-      ('collect', agent.collect_policy),
+  for name, policy, assessed in (
+      ('greedy', _greedy(agent, deterministic), not deterministic),
+      ('collect', agent.collect_policy, True),
   ):
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f'.{name}.{os.getpid()}'
     shutil.rmtree(unfinished, ignore_errors=True)
-    _save(_Exported(policy), agent.train_step_counter, unfinished)
+    _save(policy, agent, unfinished, assessed)
     names = {
         root: signatures.by_key(root, nest)
         for root, nest in _named_parts(policy).items()
@@ -99,9 +100,7 @@ def try_export(
   path = directory.with_name(_TRIAL)
   shutil.rmtree(path, ignore_errors=True)  # Of a start that was killed.
   try:
-    _save(
-        _Exported(_greedy(agent, deterministic)), agent.train_step_counter, path
-    )
+    _save(_greedy(agent, deterministic), agent, path, not deterministic)
   except OSError as error:
     raise errors.RunError(
         f'policies cannot be written to {directory.parent}: {error.strerror}.'
@@ -128,19 +127,41 @@ def _greedy(agent: tf_agent.TFAgent, deterministic: bool) -> tf_policy.TFPolicy:
 
 
 def _save(
-    policy: '_Exported', train_step: tf.Variable, directory: pathlib.Path
+    policy: tf_policy.TFPolicy,
+    agent: tf_agent.TFAgent,
+    directory: pathlib.Path,
+    assessed: bool,
 ) -> None:
+  """Writes a SavedModel.
+
+  Args:
+    policy: The policy.
+    agent: Whose it is.
+    directory: Gets it.
+    assessed: Whether it is to have the signature `assess`, if the agent has
+      what that takes. The policy that draws nothing has variables of its own:
+      with those of the agent beside, it would be twice as large.
+  """
+  exported = _Exported(policy)
   with (
       quiet.log_messages('absl', _NO_DISTRIBUTION),
       quiet.log_messages('tensorflow', _NO_NODE_NAME),
   ):
     saver = policy_saver.PolicySaver(
-        policy,
+        exported,
         batch_size=None,
         use_nest_path_signatures=False,  # Which fails for some keys.
-        train_step=train_step,
+        train_step=agent.train_step_counter,
     )
-    saver.signatures[signatures.SERVING] = signatures.serving_function(policy)
+    serve = signatures.serving_function(exported)
+    saver.signatures[signatures.SERVING] = serve
+    if assessed and hasattr(agent, 'assess'):
+      assess = signatures.assessing_function(
+          agent.assess, exported.policy_state_spec
+      )
+      # Which also has the critic's variables saved.
+      saver.register_concrete_function(signatures.ASSESSING, assess)
+      saver.signatures[signatures.ASSESSING] = assess
     saver.save(str(directory))
 
 

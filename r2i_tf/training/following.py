@@ -4,6 +4,7 @@ The learner replaces the directory of a policy as a whole. Whoever has begun to
 read it may find a part of it gone, and then begins again.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 import json
@@ -30,6 +31,8 @@ def follow(
     task: Optional[str] = None,
     max_steps: int = run_config.EVALUATION_STEPS,
     parallel: int = 1,
+    pictures: int = 0,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[int, evaluation.Evaluation]]:
   """Yields train steps and score of each policy, until Ctrl-C or SIGTERM.
 
@@ -42,6 +45,8 @@ def follow(
     task: As there.
     max_steps: As there.
     parallel: As there.
+    pictures: As there.
+    note: As there.
 
   Raises:
     errors.RunError: A policy that is there cannot act in the task, or another
@@ -65,7 +70,9 @@ def follow(
             task=task,
             max_steps=max_steps,
             parallel=parallel,
+            pictures=pictures,
             stop=lambda: interrupted.requested,
+            note=note,
         )
       except locks.LockedError:
         time.sleep(_PAUSE)  # By the run itself, at its end, or by hand.

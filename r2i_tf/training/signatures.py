@@ -22,6 +22,10 @@ import tree
 from r2i_tf import specs
 
 SERVING = 'serving_default'
+ASSESSING = 'assess'
+_NEXT = 'next_'
+# A function of (is_first, policy state before a step, that after it).
+Assess = Callable[[tf.Tensor, Any, Any], dict[str, tf.Tensor]]
 
 
 def names_of(root: str, nest: Any) -> list[str]:
@@ -123,6 +127,60 @@ def serving_function(
     }
 
   return serve
+
+
+def assessing_function(
+    assess: Assess, state_spec: Any
+) -> Callable[..., dict[str, tf.Tensor]]:
+  """Returns what an agent thinks of the steps of its policy, flat.
+
+  Args:
+    assess: As `R2IAgent.assess`.
+    state_spec: Of the policy state; `named`.
+
+  Returns:
+    A function of `is_first`, bool [B], the leaves of the state before the step,
+    by their names, and those of the state after it, by the same names with
+    `next_` before them.
+  """
+  nests = [state_spec, _next(state_spec)]
+  flat_specs = [tf.TensorSpec([], tf.bool, 'is_first'), *tf.nest.flatten(nests)]
+  inputs = [
+      tf.TensorSpec([None, *spec.shape], spec.dtype, spec.name)
+      for spec in flat_specs
+  ]
+
+  @tf.function(input_signature=inputs, autograph=False)
+  def function(is_first: tf.Tensor, *flat: tf.Tensor) -> dict[str, tf.Tensor]:
+    before, after = tf.nest.pack_sequence_as(nests, flat)
+    return assess(is_first, before, after)
+
+  return function
+
+
+def assessing_inputs(
+    is_first: Any, before: Any, after: Any
+) -> dict[str, tf.Tensor]:
+  """Returns the arguments of such a function.
+
+  Args:
+    is_first: bool [B].
+    before: The policy state before the step, leaves [B, ...].
+    after: That after it.
+  """
+  names = names_of('state', before)
+  leaves = zip(names, tf.nest.flatten(before), tf.nest.flatten(after))
+  inputs = {'is_first': tf.constant(is_first)}
+  for name, value, next_value in leaves:
+    inputs[name] = tf.convert_to_tensor(value)
+    inputs[_NEXT + name] = tf.convert_to_tensor(next_value)
+  return inputs
+
+
+def _next(state_spec: Any) -> Any:
+  return tf.nest.map_structure(
+      lambda spec: _renamed(spec, _NEXT + spec.name), state_spec
+  )
 
 
 def _valid(word: str) -> str:

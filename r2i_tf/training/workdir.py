@@ -45,6 +45,7 @@ CHANGEABLE = frozenset(
         'deterministic_export',
         'evaluation_episodes',
         'evaluation_steps',
+        'evaluation_pictures',
     }
 )
 _THIS_PACKAGE = 'r2i_tf'

@@ -107,13 +107,28 @@ class Inference:
       draw: Takes a posterior to a latent, float32 [B, G * K].
       prepared: The result of the sequence model's `prepare`, in a loop.
     """
-    inputs = _mask_first(tf.concat([carry.latent, action], -1), is_first)
-    output, memory = self.sequence_model.step(
-        inputs, carry.memory, is_first, prepared
-    )
+    output, memory = self.remember(carry, action, is_first, prepared)
     logits = self.logits(embedding, output)
     latent = draw(self.latents.distribution(logits))
     return Inferred(output, structures.Carry(memory, latent), logits)
+
+  def remember(
+      self,
+      carry: structures.Carry,
+      action: tf.Tensor,
+      is_first: tf.Tensor,
+      prepared: Any = None,
+  ) -> tuple[tf.Tensor, Any]:
+    """Returns h_t, float32 [B, D], and m_t: the part of a step before o_t.
+
+    Args:
+      carry: As for `step`, and so are the others.
+      action: As there.
+      is_first: As there.
+      prepared: As there.
+    """
+    inputs = _mask_first(tf.concat([carry.latent, action], -1), is_first)
+    return self.sequence_model.step(inputs, carry.memory, is_first, prepared)
 
   def sequence(
       self, embedding: tf.Tensor, experience: structures.Experience, seed: Any

@@ -265,6 +265,26 @@ class WorldModel(tf.Module):
     )
     return self.state(output, carry), carry
 
+  def observed_state(
+      self,
+      before: structures.Carry,
+      action: tf.Tensor,
+      is_first: tf.Tensor,
+      after: structures.Carry,
+  ) -> structures.State:
+    """Returns the state of a step that was taken, from the carries around it.
+
+    It draws nothing, and needs no observation: what came of that is in z_t.
+
+    Args:
+      before: What `observe_step` was given, batch [B].
+      action: As there, float32 [B, A].
+      is_first: As there, bool [B].
+      after: The carry that it returned.
+    """
+    output, _ = self._inference.remember(before, action, is_first)
+    return self.state(output, after)
+
   def prepare(self) -> Any:
     """Returns the values that a loop of `imagine_step` can share."""
     return self._sequence_model.prepare()

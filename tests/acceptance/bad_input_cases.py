@@ -417,6 +417,7 @@ CASES = (
     _evaluation('A word for a seed', '--seeds=0,one'),
     _evaluation('A seed twice', '--seeds=3,3'),
     _evaluation('No step', '--max_steps=0'),
+    _evaluation('Fewer pictures than none', '--pictures=-1'),
     Case(
         _POLICY,
         'Another process is evaluating it',

@@ -88,3 +88,24 @@ def test_episodes_say_what_bsuite_counts():
     while not step.is_last():
       step = env.step(np.array(1))
     assert env.get_info() == {'total_regret': 1 - float(step.reward)}
+
+
+def test_numbers_have_names_where_they_are_known():
+  """One for each number of the observation; of other tasks there are none."""
+  assert environments.component_names('bsuite/memory_len/22', 3) == [
+      'time left',
+      'question',
+      'bit',
+  ]
+  for task in (
+      'memory_size/3',
+      'umbrella_distract/4',
+      'cartpole_noise/0',
+      'mountain_car/0',
+      'memory_len?memory_length=300',
+  ):
+    size = environments.load(f'bsuite/{task}', 0).observation_spec().shape[1]
+    names = environments.component_names(f'bsuite/{task}', size)
+    assert len(set(names)) == size
+  for task in ('bsuite/catch/0', 'dmc/walker/walk', 'mine/own'):
+    assert environments.component_names(task, 50) is None

@@ -1,6 +1,7 @@
 """Tests of the DeepMind Control Suite."""
 
 from concurrent import futures
+import contextlib
 import subprocess
 import sys
 
@@ -173,3 +174,28 @@ def test_camera_follows_the_domain_or_the_option(task, given, used):
   image, expected = apart(seen_and_rendered)
   assert image.shape == (32, 32, 3)
   np.testing.assert_array_equal(image, expected)
+
+
+@needs_images
+def test_vectors_can_be_looked_at():
+  """An image of the same episode, whose steps are as without."""
+  task = 'dmc/cartpole/balance'
+  plain = environments.load(task, 4)
+  drawn = environments.load_drawn(task, 4)
+  with contextlib.closing(drawn):
+    ways, images = [plain.reset(), drawn.reset()], []
+    for action in actions(plain, 8):
+      for key, value in ways[0].observation.items():
+        np.testing.assert_array_equal(value, ways[1].observation[key])
+      images.append(drawn.render())
+      ways = [plain.step(action), drawn.step(action)]
+      assert ways[0].reward == np.float32(ways[1].reward)
+  assert images[0].shape == (240, 320, 3) and images[0].dtype == np.uint8
+  assert np.any(images[0] != images[-1])
+
+
+def test_without_a_renderer_one_is_told(monkeypatch):
+  """One sentence, and no process that stays."""
+  monkeypatch.setenv('MUJOCO_GL', 'off')
+  with pytest.raises(environments.MissingSuiteError, match='^a picture of dmc'):
+    environments.load_drawn('dmc/cartpole/balance', 0)

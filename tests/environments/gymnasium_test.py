@@ -1,5 +1,7 @@
 """Tests of Gymnasium's environments."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,29 @@ def test_keywords_go_to_the_processes_of_a_pool():
   )
   assert pool.observation_spec().shape == (64,)
   pool.close()
+
+
+def test_an_environment_can_be_looked_at():
+  """In a process of its own, with the keywords of its task; without a sound."""
+  pytest.importorskip('pygame')
+  task = 'gymnasium/FrozenLake-v1?is_slippery=False'
+  plain = environments.load(task, 2)
+  with contextlib.closing(environments.load_drawn(task, 2)) as drawn:
+    plain.reset()
+    drawn.reset()
+    before = drawn.render()
+    for action in (2, 2, 1):  # Right, right, down.
+      ways = plain.step(action), drawn.step(action)
+      np.testing.assert_array_equal(*(way.observation for way in ways))
+    after = drawn.render()
+  assert before.shape == after.shape and before.shape[-1] == 3
+  assert before.dtype == np.uint8 and np.any(before != after)
+
+
+def test_what_cannot_be_looked_at_is_told():
+  """A suite without images has none; whatever fails, fails as an error."""
+  assert environments.load_drawn('bsuite/catch/0', 0) is None
+  assert environments.load_drawn('countdown/5', 0) is None
+  assert environments.load_drawn(gymnasium.make('CartPole-v1'), 0) is None
+  with pytest.raises(environments.UnknownTaskError):
+    environments.load_drawn('gymnasium/NoSuchThing-v0', 0)

@@ -33,14 +33,14 @@ def test_backend_follows_the_libraries(monkeypatch, libraries, display, chosen):
   monkeypatch.setattr(sys, 'platform', 'linux')
   monkeypatch.delitem(sys.modules, 'mujoco', raising=False)
   monkeypatch.setattr(rendering, '_loads', lambda name: name in libraries)
-  rendering._choose_backend()
+  rendering.choose_backend()
   assert os.environ.pop('MUJOCO_GL', None) == chosen
 
 
 def test_choice_of_the_user_stays(monkeypatch):
   """MUJOCO_GL is ours only while nobody has set it."""
   monkeypatch.setenv('MUJOCO_GL', 'glfw')
-  rendering._choose_backend()
+  rendering.choose_backend()
   assert os.environ['MUJOCO_GL'] == 'glfw'
 
 
@@ -48,7 +48,7 @@ def test_choice_of_mujoco_stays(monkeypatch):
   """Once MuJoCo is loaded, the variable would not say what it does."""
   monkeypatch.delenv('MUJOCO_GL', raising=False)
   monkeypatch.setitem(sys.modules, 'mujoco', rendering)
-  rendering._choose_backend()
+  rendering.choose_backend()
   assert 'MUJOCO_GL' not in os.environ
 
 

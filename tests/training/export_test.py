@@ -1,6 +1,7 @@
 """Policies as others load them: their names, their signatures, no chance."""
 
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from tf_agents.policies import py_tf_eager_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
+from r2i_tf import config as agent_config
 from r2i_tf import environments
 from r2i_tf import errors
 from r2i_tf.training import export
 from r2i_tf.training import signatures
+from r2i_tf.world_model import Carry
 from tests.agents import small
 from tests.training import fakes
 
@@ -38,6 +41,7 @@ _SPEC = {
     **{key: tf.TensorSpec([2], tf.float32, 'same') for key in _KEYS},
     'camera': {'left': tf.TensorSpec([8, 8, 3], tf.uint8, 'same')},
 }
+_ROOT = pathlib.Path(__file__).parents[2]
 _OPTIONS = environments.SuiteOptions()
 
 
@@ -152,6 +156,77 @@ def test_serving_is_the_policy(agent, policies):
         served.pop('action'), step.action, rtol=1e-4, atol=1e-5
     )
     state = served
+
+
+@pytest.mark.parametrize('recurrent', [False, True])
+def test_thoughts_of_an_export_are_the_agent_s(recurrent, tmp_path):
+  """By the states around each step, which draws nothing; in any batch."""
+  agent = small.agent(
+      action_spec=small.BOX,
+      posterior=agent_config.Posterior.RECURRENT if recurrent else None,
+      policy_input=agent_config.PolicyInput.FULL,
+  )
+  for variable in agent.behavior.critic_variables:
+    variable.assign(tf.random.stateless_normal(variable.shape, [1, 2]))
+  environment = random_py_environment.RandomPyEnvironment(
+      tensor_spec.to_nest_array_spec(small.VECTOR),
+      tensor_spec.to_nest_array_spec(small.BOX),
+  )
+  export.export(agent, environment, 'mine', _OPTIONS, tmp_path)
+  assess = tf.saved_model.load(str(tmp_path / 'greedy')).signatures['assess']
+  policy, model = agent.collect_policy, agent.world_model
+  state = policy.get_initial_state(3)
+  features = model.policy_features(agent_config.PolicyInput.FULL)
+  for is_first in ([True] * 3, [False] * 3, [False, True, False]):
+    time_step = ts.TimeStep(
+        tf.where(is_first, ts.StepType.FIRST, ts.StepType.MID),
+        tf.zeros([3]),
+        tf.ones([3]),
+        tf.random.normal([3, 3]),
+    )
+    after = policy.action(time_step, state).state
+    found = assess(**signatures.assessing_inputs(is_first, state, after))
+    seen, _ = model.observe_step(
+        Carry(state['memory'], state['latent']),
+        state['action'],
+        time_step.observation,
+        tf.constant(is_first),
+        seed=None,
+    )
+    # What the policy has drawn, in place of another draw.
+    seen = features.of(seen._replace(latent=after['latent']))
+    value = agent.behavior.value(seen).mean()
+    entropy = agent.behavior.policy(seen).entropy()
+    np.testing.assert_allclose(found['value'], value, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found['entropy'], entropy, rtol=1e-4, atol=1e-5)
+    assert np.ptp(value) > 1e-3
+    state = after
+
+
+def test_the_page_on_policies_asks_for_thoughts(tmp_path):
+  """Its program for that, after its program for TensorFlow alone."""
+  text = (_ROOT / 'docs' / 'policies.md').read_text(encoding='utf-8')
+  programs = re.findall(r'^```python\n(.*?)^```', text, re.M | re.S)
+  (asking,) = [text for text in programs if 'assess' in text]
+  agent = small.agent(action_spec=small.DISCRETE)
+  environment = random_py_environment.RandomPyEnvironment(
+      tensor_spec.to_nest_array_spec(small.VECTOR),
+      tensor_spec.to_nest_array_spec(small.DISCRETE),
+  )
+  export.export(agent, environment, 'mine', _OPTIONS, tmp_path)
+  directory = str(tmp_path / 'greedy')
+  acting = programs[0].replace('runs/first/policies/greedy', directory)
+  names = {'observation': np.zeros([3], np.float32), 'is_first': True}
+  exec(acting + asking, names)
+  assert names['value'].shape == names['entropy'].shape == (1,)
+  assert 0 < names['entropy'][0] <= np.log(3) + 1e-5
+
+
+def test_only_a_policy_that_draws_nothing_has_no_thoughts(policies):
+  """With the agent's variables beside its own, it would be twice as large."""
+  for name, has in (('greedy', False), ('collect', True)):
+    loaded = tf.saved_model.load(str(policies / name))
+    assert ('assess' in loaded.signatures) == has
 
 
 def test_a_state_that_means_nothing_is_forgotten_at_the_first_step(policies):

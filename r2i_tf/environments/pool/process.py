@@ -11,6 +11,7 @@ import sys
 from typing import Any, Optional
 
 import cloudpickle
+import numpy as np
 
 from r2i_tf.environments import errors
 from r2i_tf.environments import options as options_lib
@@ -85,6 +86,7 @@ class EnvironmentProcess:
       options: Optional[options_lib.Options],
       index: Optional[int],
       timeout: float,
+      drawn: bool = False,
   ) -> None:
     """Starts the process and does not wait for it.
 
@@ -94,13 +96,14 @@ class EnvironmentProcess:
       options: Of the environment.
       index: Its number in the pool; None outside of one.
       timeout: Seconds to wait for any answer.
+      drawn: Whether the environment can be rendered.
 
     Raises:
       InvalidTaskError: The task cannot be sent to a process.
     """
     self._timeout = timeout
     self._specs: Optional[worker.Specs] = None
-    arguments = _pickled(task, seed, options, index)
+    arguments = _pickled(task, seed, options, index, drawn)
     ours, theirs = socket.socketpair()
     with contextlib.ExitStack() as on_error, theirs:
       on_error.callback(ours.close)
@@ -152,6 +155,14 @@ class EnvironmentProcess:
       ProcessFault: There is none.
     """
     self.specs()
+    return self._answer()
+
+  def image(self) -> np.ndarray:
+    """Waits for the answer to a RENDER and returns it.
+
+    Raises:
+      ProcessFault: There is none.
+    """
     return self._answer()
 
   def hang_up(self) -> None:

@@ -4,6 +4,8 @@ Without a batch, and without a second life: what a pool makes of a crash is
 `environment_pool`.
 """
 
+from collections.abc import Iterator
+import contextlib
 from typing import Any, Optional
 import weakref
 
@@ -25,6 +27,7 @@ class ProcessEnvironment(dm_env.Environment):
       task: suites.Task,
       seed: int,
       options: Optional[options_lib.Options] = None,
+      drawn: bool = False,
   ) -> None:
     """Starts the process and waits until the environment is made.
 
@@ -32,6 +35,7 @@ class ProcessEnvironment(dm_env.Environment):
       task: A name, or a function that makes an environment.
       seed: Of the environment.
       options: Of the task.
+      drawn: Whether `render` is asked for; only of a task that `can_draw`.
 
     Raises:
       CrashedEnvironmentError: The process ended. What the environment raises is
@@ -40,7 +44,12 @@ class ProcessEnvironment(dm_env.Environment):
     """
     self._task, self._name = task, suites.name_of(task)
     self._process = process.EnvironmentProcess(
-        task, seed, options, None, options_lib.PoolOptions().timeout_seconds
+        task,
+        seed,
+        options,
+        None,
+        options_lib.PoolOptions().timeout_seconds,
+        drawn,
     )
     # Also when the program ends, or nobody holds the environment any more.
     self._finalizer = weakref.finalize(self, self._process.close)
@@ -61,6 +70,12 @@ class ProcessEnvironment(dm_env.Environment):
     array = np.asarray(action).astype(self._specs.action.dtype)
     return self._ask(worker.Request.STEP, array)
 
+  def render(self) -> np.ndarray:
+    """Returns an image of now, uint8 [height, width, 3]."""
+    self._process.request(worker.Request.RENDER)
+    with self._told():
+      return self._process.image()
+
   def observation_spec(self) -> Any:
     """Returns the specs of an observation."""
     return self._specs.observation
@@ -77,13 +92,8 @@ class ProcessEnvironment(dm_env.Environment):
       self, request: worker.Request, action: Any = None
   ) -> dm_env.TimeStep:
     self._process.request(request, action)
-    try:
+    with self._told():
       step = self._process.step()
-    except process.ProcessFault as lost:
-      self.close()
-      raise process.error_of(
-          lost.fault, f'{self._name} crashed', self._task
-      ) from process.cause_of(lost.fault)
     specs = tree.flatten(self._specs.observation)
     leaves = [
         leaf.astype(spec.dtype, copy=False)
@@ -96,3 +106,14 @@ class ProcessEnvironment(dm_env.Environment):
         None if first else step.discount,
         tree.unflatten_as(self._specs.observation, leaves),
     )
+
+  @contextlib.contextmanager
+  def _told(self) -> Iterator[None]:
+    """Returns a context in which a fault is raised as what it was."""
+    try:
+      yield
+    except process.ProcessFault as lost:
+      self.close()
+      raise process.error_of(
+          lost.fault, f'{self._name} crashed', self._task
+      ) from process.cause_of(lost.fault)

@@ -25,6 +25,7 @@ class Request(enum.Enum):
 
   RESET = enum.auto()
   STEP = enum.auto()
+  RENDER = enum.auto()
 
 
 class Specs(NamedTuple):
@@ -86,11 +87,12 @@ def _serve(pool: connection.Connection) -> None:
     pool.send(Specs(environment.observation_spec(), environment.action_spec()))
     while True:
       request, action = pool.recv()
-      if request is Request.RESET:
-        time_step = environment.reset()
+      if request is Request.RENDER:
+        pool.send(np.asarray(environment.render()))
+      elif request is Request.RESET:
+        pool.send(_plain(environment.reset()))
       else:
-        time_step = environment.step(action)
-      pool.send(_plain(time_step))
+        pool.send(_plain(environment.step(action)))
   except (EOFError, ConnectionError):
     raise
   except Exception as error:

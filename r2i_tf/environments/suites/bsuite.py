@@ -27,6 +27,18 @@ from r2i_tf.environments import errors
 from r2i_tf.environments import suite
 from r2i_tf.environments import wrappers
 
+# The numbers of an observation, by the beginning of an experiment's name: those
+# in front, and what all others are.
+_COMPONENTS: dict[str, tuple[tuple[str, ...], str]] = {
+    'memory': (('time left', 'question'), 'bit'),
+    'umbrella': (('need', 'umbrella', 'time left'), 'distractor'),
+    'cartpole': (
+        ('position', 'velocity', 'sin angle', 'cos angle', 'turning'),
+        'time',
+    ),
+    'mountain_car': (('position', 'velocity'), 'time'),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class BsuiteOptions:
@@ -79,6 +91,23 @@ def make(name: str, seed: int, options: BsuiteOptions) -> dm_env.Environment:
     return environment
   with wrappers.closed_on_error(environment):
     return _rendered(environment, name, options.image_size)
+
+
+def component_names(name: str, count: int) -> Optional[list[str]]:
+  """Returns what the numbers of an observation are, where that is known.
+
+  Args:
+    name: As for `make`.
+    count: How many they are.
+  """
+  experiment = _experiment(name).partition('?')[0]
+  # Noisy and scaled variants end in another word.
+  for start, (names, others) in _COMPONENTS.items():
+    if experiment.startswith(start):
+      rest = count - len(names)
+      numbered = [f'{others} {number}' for number in range(rest)]
+      return [*names, *([others] if rest == 1 else numbered)]
+  return None
 
 
 class _Accounted(wrappers.Wrapper):
@@ -198,4 +227,5 @@ SUITE = suite.Suite(
     packages=('bsuite',),
     extra='bsuite',
     pythons=(9, 13),
+    component_names=component_names,
 )

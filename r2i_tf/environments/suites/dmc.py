@@ -10,6 +10,7 @@ import enum
 from typing import Optional
 
 import dm_env
+import numpy as np
 
 from r2i_tf import schema
 from r2i_tf.environments import errors
@@ -72,32 +73,52 @@ def make(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
     MissingSuiteError: There is no library to render with.
     schema.ConfigError: The task has no such camera.
   """
-  vision = renders(options)
-  if vision:
-    rendering.load_renderer(f'dmc/{name} with observations=vision')
-  else:
+  if not renders(options):
     rendering.load_mujoco()
-  from dm_control import suite
-
-  errors.check_task('dmc', name, tasks())
-  domain, task = name.split('/')
-  environment = wrappers.ActionRepeat(
-      suite.load(domain, task, task_kwargs={'random': seed}),
-      options.action_repeat,
-  )
-  if not vision:
-    return environment
+    return _load(name, seed, options)
+  rendering.load_renderer(f'dmc/{name} with observations=vision')
+  environment = _load(name, seed, options)
   cameras = environment.physics.model.ncam
   schema.require(
       options.camera is None or options.camera < cameras,
       f'dmc.camera is {options.camera}, but the cameras of dmc/{name} are'
       f' numbered 0 to {cameras - 1}.',
   )
-  camera = options.camera
-  if camera is None:
-    camera = _CAMERAS.get(domain, 0)
   # Around the repetition, so that only the last of its steps is rendered.
-  return _rendered(environment, camera, options.image_size)
+  return _rendered(environment, _camera(name, options), options.image_size)
+
+
+def make_drawn(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
+  """Makes an environment of vectors that can be looked at.
+
+  Args:
+    name: As for `make`, and so are the others.
+    seed: As there.
+    options: As there.
+
+  Raises:
+    MissingSuiteError: There is no library to render with.
+  """
+  rendering.load_renderer(f'a picture of dmc/{name}')
+  return _Drawn(_load(name, seed, options), _camera(name, options))
+
+
+def _load(name: str, seed: int, options: DmcOptions) -> dm_env.Environment:
+  """Returns a task with the suite's own observations."""
+  from dm_control import suite
+
+  errors.check_task('dmc', name, tasks())
+  domain, task = name.split('/')
+  return wrappers.ActionRepeat(
+      suite.load(domain, task, task_kwargs={'random': seed}),
+      options.action_repeat,
+  )
+
+
+def _camera(name: str, options: DmcOptions) -> int:
+  if options.camera is not None:
+    return options.camera
+  return _CAMERAS.get(name.partition('/')[0], 0)
 
 
 def renders(options: DmcOptions) -> bool:
@@ -120,6 +141,19 @@ def _rendered(
     return _Freed(pixels.Wrapper(environment, render_kwargs=render_kwargs))
 
 
+class _Drawn(wrappers.Wrapper):
+  """Shows the scene as a camera sees it."""
+
+  def __init__(self, environment: dm_env.Environment, camera: int):
+    """Wraps an environment of the suite."""
+    super().__init__(environment)
+    self._camera = camera
+
+  def render(self) -> np.ndarray:
+    """Returns the image of now, uint8 [240, 320, 3]."""
+    return self._environment.physics.render(camera_id=self._camera)
+
+
 class _Freed(wrappers.Wrapper):
   """Frees the physics and its renderers when closed; the suite does not."""
 
@@ -135,4 +169,5 @@ SUITE = suite_lib.Suite(
     extra='dmc',
     alone='dm-control==1.0.50',
     renders=renders,
+    make_drawn=make_drawn,
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dataclasses
 import enum
 import importlib
+import os
 import re
 import sys
 from typing import Any, Optional
@@ -17,11 +18,14 @@ import dm_env
 
 from r2i_tf import schema
 from r2i_tf.environments import errors
+from r2i_tf.environments import rendering
 from r2i_tf.environments import suite
 from r2i_tf.environments import wrappers
 
 # Packages whose environments have a suite of their own here.
 _OTHERS = ('ale_py', 'popgym')
+# Which drivers pygame takes: without a screen, it finds none by itself.
+_PYGAME = ('SDL_VIDEODRIVER', 'SDL_AUDIODRIVER')
 
 
 class Channels(enum.Enum):
@@ -144,6 +148,28 @@ def make(name: str, seed: int, options: GymnasiumOptions) -> dm_env.Environment:
     return adapted(environment, seed, options)
 
 
+def make_drawn(
+    name: str, seed: int, options: GymnasiumOptions
+) -> dm_env.Environment:
+  """Makes an environment that can be looked at; as `make`, and raises as it.
+
+  In a process of its own: it sets what pygame and MuJoCo read from the
+  environment variables.
+
+  Args:
+    name: As for `make`, and so are the others.
+    seed: As there.
+    options: As there.
+  """
+  for variable in _PYGAME:
+    os.environ.setdefault(variable, 'dummy')
+  rendering.choose_backend()
+  identifier, keywords = suite.parse_keywords('gymnasium', name)
+  kwargs = {**options.kwargs, **keywords, 'render_mode': 'rgb_array'}
+  drawn = dataclasses.replace(options, kwargs=kwargs)
+  return make(identifier, seed, drawn)
+
+
 def with_module(name: str) -> Optional[str]:
   """Returns an id with a module before it, None if none is registered here.
 
@@ -206,4 +232,5 @@ SUITE = suite.Suite(
     make=make,
     packages=('gymnasium', 'PIL'),
     extra='gymnasium',
+    make_drawn=make_drawn,
 )

@@ -8,6 +8,7 @@ Nothing here needs TensorFlow: the processes of a pool run this.
 
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 import typing
 from typing import Any, Optional, Union
 
@@ -73,6 +74,7 @@ def make(
     seed: int,
     options: Optional[options_lib.Options] = None,
     index: Optional[int] = None,
+    drawn: bool = False,
 ) -> dm_env.Environment:
   """Makes the environment of a task, held to its specs.
 
@@ -83,6 +85,8 @@ def make(
     seed: The seed of its randomness, from 0 to 2^32 - 1.
     options: The suite's; None takes the defaults.
     index: Its number among the environments of a batch, for errors.
+    drawn: Whether it is to have a method `render`; only of a task that
+      `can_draw`, and, since MuJoCo may render, in a process of its own.
 
   Returns:
     The environment. If something is wrong with it, it is closed.
@@ -99,7 +103,7 @@ def make(
       f' {SEEDS - 1}.',
   )
   if isinstance(task, str):
-    environment = _make_named(task, seed, options)
+    environment = _make_named(task, seed, options, drawn)
   else:
     environment = own.make(task, seed, options)
   name = name_of(task)
@@ -130,6 +134,34 @@ def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
   arguments = _arguments(suite, options)
   SUITES[suite].require_packages()
   return SUITES[suite].renders(*arguments)
+
+
+def can_draw(task: Task) -> bool:
+  """Returns whether a task can be `drawn`; of the named ones it is known.
+
+  Args:
+    task: As `make` takes it.
+  """
+  if not isinstance(task, str):
+    return False
+  suite = SUITES.get(task.partition('/')[0])
+  return suite is not None and suite.make_drawn is not None
+
+
+def component_names(task: Task, count: int) -> Optional[Sequence[str]]:
+  """Returns names for the numbers of a task's observation, for people.
+
+  Args:
+    task: As `make` takes it.
+    count: How many numbers there are.
+
+  Returns:
+    The names; None where there are none.
+  """
+  if not isinstance(task, str):
+    return None
+  suite, _, name = task.partition('/')
+  return SUITES[suite].component_names(name, count) if suite in SUITES else None
 
 
 def with_module(task: Task) -> Optional[str]:
@@ -172,14 +204,16 @@ def check_name(task: str) -> tuple[str, str]:
 
 
 def _make_named(
-    task: str, seed: int, given: Optional[options_lib.Options]
+    task: str, seed: int, given: Optional[options_lib.Options], drawn: bool
 ) -> dm_env.Environment:
   """Returns the environment of a suite's task."""
   suite, name = check_name(task)
   arguments = _arguments(suite, given)
   SUITES[suite].require_packages()
+  maker = SUITES[suite].make_drawn if drawn else SUITES[suite].make
+  assert maker is not None, task  # As `can_draw` would have said.
   with quiet.deprecations():
-    environment = SUITES[suite].make(name, seed, *arguments)
+    environment = maker(name, seed, *arguments)
   with wrappers.closed_on_error(environment):
     return wrappers.normalized(environment)
 
