@@ -24,7 +24,8 @@ _PAGES = (
 )
 # A program of the package and its flags, quoted or not.
 _COMMAND = re.compile(
-    rf"^({'|'.join(manifests.console_scripts())})((?: +(?:'[^'\n]*'|[^\s'])+)+)",
+    rf"^({'|'.join(manifests.console_scripts())})"
+    r"((?: +(?:'[^'\n]*'|[^\s'])+)+)",
     re.M,
 )
 

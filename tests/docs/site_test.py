@@ -1,5 +1,6 @@
 """The documentation site: every page is reached, and every link leads on."""
 
+import ast
 import pathlib
 import posixpath
 import re
@@ -51,6 +52,38 @@ def test_the_site_asks_nothing_of_a_network():
   assert 'analytics' not in settings['extra']
   for file in settings['extra']['polyfills']:
     assert (_DOCS / file).is_file(), file
+
+
+def _public(path):
+  """The names of `__all__` of a module; none if it has none."""
+  for node in ast.parse(path.read_text(encoding='utf-8')).body:
+    if isinstance(node, ast.Assign) and node.targets[0].id == '__all__':
+      return ast.literal_eval(node.value)
+  return []
+
+
+def test_the_reference_has_every_public_name():
+  """Of each package that names some: the package, or each name by itself."""
+  shown = {
+      name
+      for page in (_DOCS / 'reference').glob('*.md')
+      for name in re.findall(r'^::: ([\w.]+)$', page.read_text(), re.M)
+  }
+  packages = [
+      package
+      for package in (_ROOT / 'r2i_tf').glob('*/__init__.py')
+      if _public(package)
+  ]
+  assert packages
+  for package in packages:
+    name = f'r2i_tf.{package.parent.name}'
+    parts = {f'{name}.{public}' for public in _public(package)}
+    assert name in shown or parts <= shown, name
+    # A module of a public name's own name hides it from the reader of the code.
+    hidden = {
+        p for p in parts if (_ROOT / f'{p.replace(".", "/")}.py').exists()
+    }
+    assert hidden <= shown, hidden
 
 
 def _text(path):
