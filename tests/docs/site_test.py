@@ -50,7 +50,7 @@ def test_the_site_asks_nothing_of_a_network():
   settings = _settings()
   assert settings['theme']['font'] is False
   assert 'analytics' not in settings['extra']
-  for file in settings['extra']['polyfills']:
+  for file in settings['extra']['polyfills'] + settings['extra_css']:
     assert (_DOCS / file).is_file(), file
 
 
