@@ -44,7 +44,7 @@ PREFILL = 512  # Steps of each environment before the first train step.
 def make_agent(
     environment: tf_py_environment.TFPyEnvironment,
 ) -> sac_agent.SacAgent:
-  """Returns SAC with the numbers of TF-Agents' own example."""
+  """Returns SAC with the numbers of TF-Agents' own example, but one."""
   action_spec = environment.action_spec()
   critic = critic_network.CriticNetwork(
       (environment.observation_spec(), action_spec),
@@ -68,6 +68,8 @@ def make_agent(
       alpha_optimizer=tf.keras.optimizers.Adam(3e-4),
       target_update_tau=0.005,
       gamma=0.99,
+      # POPGym divides its rewards by the steps of an episode.
+      reward_scale_factor=200.0,
   )
 
 
