@@ -2,6 +2,7 @@
 #   make train    trains the quick-start agent into $(WORKDIR)
 #   make test     checks style and types, then runs the tests
 #   make lint     checks style and types;  make format  applies the style
+#   make docs     builds the documentation site into build/site
 #   make clean    removes what the other targets created, runs excepted
 #   make constraints  resolves the versions of constraints/ anew
 #
@@ -23,7 +24,9 @@ INSTALLED := $(VENV)/.installed-$(STACK)-$(EXTRAS)
 CONSTRAINTS := constraints/classic.txt constraints/current.txt \
   constraints/no_deps.txt
 SOURCES = $(wildcard r2i_tf launch configs tests benchmarks experiments \
-  examples setup.py)
+  examples docs setup.py)
+# The site has an environment of its own, without TensorFlow.
+DOCS := .venv-docs
 
 # The first and the last minor version of Python 3, and in which order to look.
 ifeq ($(STACK),classic)
@@ -43,7 +46,7 @@ ifdef PYTHON
 endif
 # A candidate is run, not just looked up: there are launchers, such as pyenv's,
 # that exist for versions that do not. Debian packs venv and ensurepip apart.
-SUITABLE := import sys, venv, ensurepip; first, last = "$(PYTHONS)".split(); \
+SUITABLE = import sys, venv, ensurepip; first, last = "$(PYTHONS)".split(); \
   sys.exit(not (3, int(first)) <= sys.version_info[:2] <= (3, int(last)))
 CLASSIC := import sys; sys.exit(sys.version_info >= (3, 12))
 # cpu,reverb,dev of the classic stack is current-cpu,dev of the other.
@@ -57,7 +60,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 UV := $(VENV)/bin/uv pip compile --quiet --universal --no-annotate --upgrade \
   --fork-strategy requires-python --custom-compile-command 'make constraints'
 
-.PHONY: train test lint format clean constraints
+.PHONY: train test lint format docs clean constraints
 .DELETE_ON_ERROR:
 
 train: $(INSTALLED)
@@ -75,6 +78,26 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(VENV)/bin/python -m ruff check --fix-only --quiet $(SOURCES)
 	$(VENV)/bin/python -m pyink --quiet $(SOURCES)
+
+docs: $(DOCS)/.installed
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build
+	@echo 'The site: build/site/index.html, which needs no server.'
+
+$(DOCS)/.installed: PYTHONS = 11 13
+$(DOCS)/.installed: pyproject.toml constraints/docs.txt
+	@rm -f $@
+	@for python in $(if $(PYTHON),"$(PYTHON)") python3.13 python3.12 \
+	    python3.11 python3; do \
+	  if "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then \
+	    "$$python" -m venv --clear $(DOCS) && exit; \
+	  fi; \
+	done; \
+	echo 'The site needs a Python from 3.11 to 3.13 with its venv module and' \
+	  'found none: name it, as in `make docs PYTHON=/path/to/python3.11`.' >&2; \
+	exit 1
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints/docs.txt -e '.[docs]'
+	@touch $@
 
 # The stamp goes first and comes back last, so that an install which was
 # interrupted is taken up again.
@@ -140,8 +163,10 @@ constraints: $(INSTALLED)
 	  -o constraints/classic.txt pyproject.toml -
 	$(UV) --python-version 3.11 --extra current-cpu --extra suites \
 	  --extra dev -o constraints/current.txt pyproject.toml
+	$(UV) --python-version 3.11 --extra docs -o constraints/docs.txt \
+	  pyproject.toml
 
 clean:
-	rm -rf $(VENV) *.egg-info build dist .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(DOCS) *.egg-info build dist .pytest_cache .ruff_cache \
 	  .mypy_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

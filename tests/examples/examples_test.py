@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from tf_agents.policies import py_tf_eager_policy
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -39,6 +40,19 @@ def test_pipeline(tmp_path):
       str(tmp_path / 'saved'), load_specs_from_pbtxt=True
   )
   assert policy.get_initial_state(3)['action'].shape == (3, 2)
+
+
+@pytest.mark.parametrize('agent', ['sac', 'r2i'])
+def test_pendulum(tmp_path, agent):
+  """Both ends of the tutorial collect, train, and leave a policy."""
+  pytest.importorskip('popgym')
+  name = f'pendulum_{agent}'
+  output = _example(tmp_path, name, '--iterations=2', '--policy=saved')
+  assert re.search(r'iteration 2: loss -?\d+\.\d\d, mean return', output)
+  policy = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
+      str(tmp_path / 'saved'), load_specs_from_pbtxt=True
+  )
+  assert bool(policy.get_initial_state(3)) == (agent == 'r2i')
 
 
 def test_custom_environment(tmp_path):

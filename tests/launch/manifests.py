@@ -18,8 +18,8 @@ import importlib, json, sys
 from absl import flags
 from r2i_tf.programs import command_line, config_flag
 
-def parse(_):
-  command_line.parse(sys.argv)
+def parse(_, takes_arguments=False):
+  command_line.parse(sys.argv, takes_arguments=takes_arguments)
   values = {name: flags.FLAGS[name].value for name in flags.FLAGS}
   config = values.pop('config', None)
   if config is not None:
