@@ -19,6 +19,9 @@ from r2i_tf.world_model import losses as losses_lib
 from r2i_tf.world_model import masking
 from r2i_tf.world_model import open_loop
 
+# Steps ahead at which errors are told one by one.
+HORIZONS = open_loop.HORIZONS
+
 
 class Forecast(NamedTuple):
   """How well the world model does on some sequences.
@@ -136,9 +139,7 @@ class Foresight:
         value=value.mean(),
     )
 
-  def _experience(
-      self, trajectory: trajectory_lib.Trajectory
-  ) -> Experience:
+  def _experience(self, trajectory: trajectory_lib.Trajectory) -> Experience:
     return experience_lib.from_trajectory(
         trajectory, self._behavior.actions.encode
     )

@@ -120,6 +120,11 @@ class R2IAgent(tf_agent.TFAgent):
     return self._behavior
 
   @property
+  def horizon(self) -> int:
+    """Steps of imagination (H)."""
+    return self._config.behavior.horizon
+
+  @property
   def trainable_variables(self) -> tuple[tf.Variable, ...]:
     """What the optimisers change; the slow critic only follows."""
     return self._train_step.updates.trained_variables

@@ -141,10 +141,12 @@ class Decoder(tf.keras.layers.Layer):
       float32 [..., shape] in the units of the environment; of images in [0,
       255], but for what the decoder makes beyond.
     """
-    groups = [*filter(None, [self.layout.vectors]), *self.layout.images]
+    means = [distribution.mean() for distribution, _ in self(features)]
     expected = {}
-    for group, (distribution, _) in zip(groups, self(features)):
-      expected.update(group.parts(distribution.mean()))
+    if self.layout.vectors is not None:
+      expected.update(self.layout.vectors.parts(means.pop(0)))
+    for images, mean in zip(self.layout.images, means):
+      expected.update(images.parts(mean))
     return expected
 
   def log_prob(self, features: tf.Tensor, observation: Any) -> tf.Tensor:

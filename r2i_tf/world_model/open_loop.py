@@ -108,9 +108,7 @@ def errors(
     x = tf.gather(x, times, axis=1)
     return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
 
-  goes_on = tf.gather(
-      experience.is_valid & ~experience.is_first, times, axis=1
-  )
+  goes_on = tf.gather(experience.is_valid & ~experience.is_first, times, axis=1)
   begins = tf.gather(experience.is_valid, starts, axis=1)[..., tf.newaxis]
   counted = tf.cast(goes_on & is_there & begins, tf.float32)
   counted = tf.math.cumprod(counted, axis=-1)  # [B, S, H]

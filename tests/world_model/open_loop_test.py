@@ -66,9 +66,7 @@ def test_a_model_that_is_right_has_no_error(monkeypatch):
       {'a': tf.TensorSpec([2])}, np.eye(1, _LENGTH)[[0, 0]]
   )
   # The same observation at each step, which is the decoder's bias.
-  experience = _observation(
-      experience, lambda x: tf.ones_like(x) * (np.e - 1)
-  )
+  experience = _observation(experience, lambda x: tf.ones_like(x) * (np.e - 1))
   head = model.decoder._vector_head._output
   head.kernel.assign(tf.zeros_like(head.kernel))
   head.bias.assign(tf.ones_like(head.bias))
