@@ -15,6 +15,7 @@ import tree
 
 from r2i_tf import specs
 from r2i_tf.replay import base
+from r2i_tf.replay import held_out
 from r2i_tf.replay import sampling as sampling_lib
 
 STEP_TYPE = 'step_type'  # Its key in a trajectory.
@@ -43,7 +44,11 @@ class NumberedReplay(base.Replay):
       again, it begins with the first draw again.
     """
     sampler = sampling_lib.Sampler(
-        sampling, self.streams, sequence_length, self._step_types
+        sampling,
+        self.streams,
+        sequence_length,
+        self._step_types,
+        self._kept,
     )
 
     def draw(index: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -67,9 +72,20 @@ class NumberedReplay(base.Replay):
     options.experimental_optimization.map_parallelization = False
     return tf.data.Dataset.counter().map(batch).with_options(options)
 
-  def has_sequence(self, sequence_length: int) -> bool:
-    """Returns whether there are so many steps in a row."""
-    return any(len(stretch) >= sequence_length for stretch in self._held())
+  def has_sequence(
+      self,
+      sequence_length: int,
+      part: held_out.Part = held_out.Part.ALL,
+  ) -> bool:
+    """Returns whether there are so many steps in a row; see the base class."""
+    selection = held_out.Selection(part, sequence_length, self._kept)
+    firsts, stops = selection.bounds(self._held()).T
+    return bool(np.any(stops - firsts >= sequence_length))
+
+  @property
+  def _kept(self) -> int:
+    """Steps of a stream that are kept."""
+    return self.size.capacity // self.streams
 
   @abc.abstractmethod
   def _held(self) -> list[range]:

@@ -7,6 +7,7 @@ metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
+look/                what the world model predicts, as pictures and numbers
 outcome.json         what has come out, once it has ended
 .lock                the process that the run is in, while it is
 """
@@ -41,6 +42,7 @@ CHANGEABLE = frozenset(
         'max_minutes',
         'stop_at_return',
         'log_seconds',
+        'report_seconds',
         'checkpoint_seconds',
         'deterministic_export',
         'evaluation_episodes',
@@ -80,6 +82,7 @@ class Workdir:
     self.tensorboard = self.path / 'tensorboard'
     self.policies = self.path / 'policies'
     self.plots = self.path / 'plots'
+    self.look = self.path / 'look'
     self._lock = locks.Lock(
         self.path / '.lock',
         f'--workdir {self.path} is that of a run in',
