@@ -138,7 +138,9 @@ def evaluate(
   trained_on = description['task']
   task = task or trained_on
   parallel = min(parallel, episodes)
-  scores, returns, cut = [], [], 0
+  scores: list[Score] = []
+  returns: list[float] = []
+  cut = 0
   seen: list[watching.Seen] = []
   for seed in seeds:
     with contextlib.ExitStack() as stack:
