@@ -9,9 +9,14 @@ from typing import Any
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Replaces the file at `path` by one that holds `text`, atomically."""
+  write_bytes(path, text.encode('utf-8'))
+
+
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+  """Replaces the file at `path` by one of this content, atomically."""
   temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-  with open(temporary, 'w', encoding='utf-8') as file:
-    file.write(text)
+  with open(temporary, 'wb') as file:
+    file.write(content)
     file.flush()
     os.fsync(file.fileno())
   os.replace(temporary, path)

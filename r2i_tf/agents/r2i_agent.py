@@ -21,6 +21,7 @@ from r2i_tf.agents import spec_checks
 from r2i_tf.agents import train_step as train_step_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
+from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import forecast as forecast_lib
 
@@ -114,6 +115,11 @@ class R2IAgent(tf_agent.TFAgent):
   def behavior(self) -> ActorCritic:
     """Actor and critic."""
     return self._behavior
+
+  @property
+  def policy_features(self) -> Features:
+    """The part of a state that actor and critic see."""
+    return self._policy_features
 
   @property
   def trainable_variables(self) -> tuple[tf.Variable, ...]:
