@@ -26,7 +26,8 @@ from r2i_tf.environments.suites import registry
 
 LONGEST = 4096  # Steps after which an episode is cut.
 _BYTES = 2**28  # What the episodes may take.
-_TOGETHER = 16  # Environments that are acted in at once, at most.
+# Environments that are acted in at once, where they are in this process.
+_TOGETHER = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,11 +99,14 @@ def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
     errors.RunError: An episode takes more memory than there is for all.
   """
   task = registry.with_ground_truth(run.config.task)
-  together = min(count, _TOGETHER, run.config.parallel_environments)
+  options = run.config.environment
+  together = _TOGETHER
+  if registry.renders(task, options):
+    together = run.config.parallel_environments  # Each a process.
   # Not the seeds of the run's own episodes.
   drawn = int(np.random.SeedSequence([run.config.seed, seed]).generate_state(1))
   with contextlib.closing(
-      environments.load_batch(task, drawn, together, run.config.environment)
+      environments.load_batch(task, drawn, min(count, together), options)
   ) as environment:
     tf.random.set_seed(drawn)
     return _acted(run.agent, environment, count, task != run.config.task)
