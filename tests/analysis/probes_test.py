@@ -18,10 +18,7 @@ def _delay_line(values, steps):
   """Returns states [N, T, steps] that hold the last so many numbers."""
   padded = np.pad(values, [(0, 0), (steps - 1, 0)])
   return np.stack(
-      [
-          padded[:, steps - 1 - k : padded.shape[1] - k]
-          for k in range(steps)
-      ],
+      [padded[:, steps - 1 - k : padded.shape[1] - k] for k in range(steps)],
       -1,
   )
 
