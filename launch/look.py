@@ -1,4 +1,4 @@
-"""Shows what a run remembers: probes, time constants, sensitivity.
+"""Shows what a run remembers and foresees.
 
 python launch/look.py --workdir=runs/first
 """

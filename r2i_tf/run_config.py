@@ -64,6 +64,9 @@ class ReplayConfig:
     whole_episodes: Whether each sequence is one episode, from its first step
       on: cut after T steps if it is longer, padded to T if it is shorter with
       steps that no loss sees. All episodes are equally likely.
+    held_out: Whether one sequence in 32 is kept from training, to see how the
+      world model does on what it has not learned by heart; a replay server has
+      none such.
     stride: Of a replay server: steps from the start of one sequence to the
       start of the next; a divisor of `sequence_length`. None takes one that is
       near an eighth of it, and not below 16 where the length allows.
@@ -75,6 +78,7 @@ class ReplayConfig:
   kind: ReplayKind = ReplayKind.MEMORY
   episode_starts: float = 0.0
   whole_episodes: bool = False
+  held_out: bool = True
   stride: Optional[int] = None
 
   def __post_init__(self) -> None:
@@ -146,6 +150,9 @@ class RunConfig:
     replay: The experience.
     roles: The processes of a run with a replay server.
     log_seconds: Seconds between two lines of metrics.
+    report_seconds: Seconds between two looks at what the world model predicts,
+      as pictures in the run's directory and in TensorBoard; the last one is at
+      the run's end. None takes none.
     checkpoint_seconds: Seconds between two checkpoints.
     evaluation_episodes: Episodes of the evaluation at the end; 0 for none.
     evaluation_steps: Steps after which an episode of the evaluation is cut.
@@ -172,6 +179,7 @@ class RunConfig:
   replay: ReplayConfig = ReplayConfig()
   roles: RolesConfig = RolesConfig()
   log_seconds: float = 10.0
+  report_seconds: Optional[float] = 120.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100
   evaluation_steps: int = EVALUATION_STEPS
@@ -201,6 +209,11 @@ class RunConfig:
         self.max_minutes is None or self.max_minutes > 0,
         f'max_minutes is {self.max_minutes}, but it must be positive, or None'
         ' for no limit.',
+    )
+    schema.require(
+        self.report_seconds is None or self.report_seconds > 0,
+        f'report_seconds is {self.report_seconds}, but it must be positive, or'
+        ' None for no looks.',
     )
     schema.require(
         self.evaluation_episodes >= 0,

@@ -1,5 +1,6 @@
 """R2I as a TF-Agents agent: the wiring of world model and behaviour."""
 
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 from typing import Optional
@@ -11,10 +12,9 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 from tf_agents.typing import types
 
 from r2i_tf import config as agent_config
-from r2i_tf import draws
 from r2i_tf import networks
 from r2i_tf.agents import acting
-from r2i_tf.agents import experience as experience_lib
+from r2i_tf.agents import foresight as foresight_lib
 from r2i_tf.agents import r2i_policy
 from r2i_tf.agents import replicas
 from r2i_tf.agents import spec_checks
@@ -23,7 +23,6 @@ from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
-from r2i_tf.world_model import forecast as forecast_lib
 
 
 class R2IAgent(tf_agent.TFAgent):
@@ -70,7 +69,6 @@ class R2IAgent(tf_agent.TFAgent):
     self._world_model = WorldModel(
         time_step_spec.observation, actions.size, config.world_model, options
     )
-    self._horizon = config.behavior.horizon
     self._policy_features = self._world_model.policy_features(
         config.behavior.policy_input
     )
@@ -84,6 +82,12 @@ class R2IAgent(tf_agent.TFAgent):
     self._config = config
     self._train_step = train_step_lib.TrainStep(
         self._world_model, self._behavior, self._policy_features, config, seed
+    )
+    self._foresight = foresight_lib.Foresight(
+        self._world_model,
+        self._behavior,
+        self._policy_features,
+        config.behavior.horizon,
     )
 
     def policy(greedy: bool) -> r2i_policy.R2IPolicy:
@@ -122,6 +126,11 @@ class R2IAgent(tf_agent.TFAgent):
     return self._policy_features
 
   @property
+  def horizon(self) -> int:
+    """Steps of imagination (H)."""
+    return self._config.behavior.horizon
+
+  @property
   def trainable_variables(self) -> tuple[tf.Variable, ...]:
     """What the optimisers change; the slow critic only follows."""
     return self._train_step.updates.trained_variables
@@ -139,20 +148,44 @@ class R2IAgent(tf_agent.TFAgent):
 
   def forecast(
       self, experience: trajectory_lib.Trajectory, seed: int = 0
-  ) -> forecast_lib.Errors:
-    """Returns how well the world model foresees the ends of sequences.
-
-    The horizon is that of imagination, or what a sequence leaves for it. It
-    changes nothing.
+  ) -> foresight_lib.Forecast:
+    """Returns how well the world model does on sequences; it changes nothing.
 
     Args:
       experience: [B, T].
       seed: Of the draws.
 
     Returns:
-      The errors by steps ahead.
+      Its losses, and the errors of its predictions by steps ahead: each up to
+      the horizon of imagination, and some beyond.
     """
-    return self._forecast(experience, tf.constant(seed, tf.int32))
+    return self._foresight.forecast(experience, tf.constant(seed, tf.int32))
+
+  def foresee(
+      self,
+      experience: trajectory_lib.Trajectory,
+      first: Sequence[int],
+      shown: int,
+      steps: int,
+      seed: int = 0,
+  ) -> foresight_lib.Foreseen:
+    """Returns what the agent says along one stretch of each sequence.
+
+    It goes on without observations after the first of them, under the actions
+    that were taken. It changes nothing.
+
+    Args:
+      experience: [B, T].
+      first: The first step of each stretch, B of them.
+      shown: Steps of a stretch that are shown (k), at least 1.
+      steps: Steps of a stretch (W), more than k.
+      seed: Of the draws.
+    """
+    return self._foresight.predict(
+        experience,
+        tf.constant(first, tf.int32),
+        *(tf.constant(number, tf.int32) for number in (shown, steps, seed)),
+    )
 
   def train_step_hlo(
       self, batch_size: int, sequence_length: int, replica_count: int = 1
@@ -196,22 +229,6 @@ class R2IAgent(tf_agent.TFAgent):
     # Left to find the device out, TensorFlow draws a random number.
     device = self._world_model.variables[0].device
     return generate(stage='hlo_serialized', device_name=device)
-
-  @tf.function(autograph=False)
-  def _forecast(
-      self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
-  ) -> forecast_lib.Errors:
-    # Not compiled by XLA: that takes seconds, and this runs seldom.
-    experience = experience_lib.from_trajectory(
-        trajectory, self._behavior.actions.encode
-    )
-    length = trajectory.step_type.shape[1]
-    return forecast_lib.errors(
-        self._world_model,
-        experience,
-        min(self._horizon, length - 1),
-        draws.Seed(tf.stack([seed, 0]), tf.constant(0)),
-    )
 
   # TF-Agents' hooks ----------------------------------------------------------
 

@@ -4,6 +4,7 @@
   probes.json, probes.png            how long states hold what was seen
   timescales.json, timescales.png    half-lives of the memory's channels
   sensitivity.json, sensitivity.png  what reward predictions hang on
+  open_loop.json, open_loop...       what the model foresees (`training.looks`)
 
 A JSON file names its picture by `picture`, and is written after it, each at
 once or not at all. A picture that there is nothing to draw on is not made.
@@ -11,11 +12,16 @@ once or not at all. A picture that there is nothing to draw on is not made.
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 import enum
 import pathlib
 import time
 from typing import Any, Optional
+
+import numpy as np
+import tensorflow as tf
 
 from r2i_tf import errors
 from r2i_tf import files
@@ -28,7 +34,11 @@ from r2i_tf.analysis import targets as targets_lib
 from r2i_tf.analysis import timescales
 from r2i_tf.pictures import probes as probe_pictures
 from r2i_tf.pictures import timescales as timescale_pictures
+from r2i_tf.training import looks
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import sequences
+
+_BATCHES = 4  # Of sequences that open-loop errors are taken over.
 
 
 class Part(enum.Enum):
@@ -36,6 +46,7 @@ class Part(enum.Enum):
 
   TIMESCALES = 'timescales'
   SENSITIVITY = 'sensitivity'
+  OPEN_LOOP = 'open_loop'
   PROBES = 'probes'
 
 
@@ -83,7 +94,7 @@ def look(
   if Part.TIMESCALES in make:
     _timescales(run, writer)
     clock.tell(Part.TIMESCALES.value)
-  if not {Part.SENSITIVITY, Part.PROBES} & set(make):
+  if set(make) <= {Part.TIMESCALES}:
     return writer.directory
   draw = {Source.REPLAY: episodes_lib.of_replay, Source.NEW: episodes_lib.new}
   found = draw[source](run, episodes, seed)
@@ -95,6 +106,9 @@ def look(
   if Part.SENSITIVITY in make:
     _sensitivity(run, found, seed, writer)
     clock.tell(Part.SENSITIVITY.value)
+  if Part.OPEN_LOOP in make:
+    _open_loop(run, found, seed, writer)
+    clock.tell(Part.OPEN_LOOP.value)
   if Part.PROBES in make:
     _probes(run, found, seed, writer, clock)
   return writer.directory
@@ -141,8 +155,7 @@ class _Writer:
       errors.RunError: It cannot be written.
     """
     picture = self.directory / f'{part.value}.png'
-    try:
-      self.directory.mkdir(exist_ok=True)
+    with self.writing():
       if draw is not None:
         draw(picture)
       files.write_json(
@@ -155,6 +168,17 @@ class _Writer:
       )
       if draw is None:
         picture.unlink(missing_ok=True)
+
+  @contextlib.contextmanager
+  def writing(self) -> Iterator[None]:
+    """Makes the directory; within it, what cannot be written is a sentence.
+
+    Raises:
+      errors.RunError: It is so.
+    """
+    try:
+      self.directory.mkdir(exist_ok=True)
+      yield
     except OSError as error:
       raise errors.RunError(
           f'{self.directory} cannot be written: {errors.first_line(error)}.'
@@ -201,6 +225,31 @@ def _sensitivity(
           lags, embedding, action, path
       ),
   )
+
+
+def _open_loop(
+    run: opened.OpenedRun,
+    episodes: episodes_lib.Episodes,
+    seed: int,
+    writer: _Writer,
+) -> None:
+  """Has the run's own look made: of sequences as it draws them, or new ones."""
+  if episodes.is_new or run.replay is None:
+    few = episodes.some(np.arange(len(episodes.lengths)) < sequences.BATCH)
+    steps = tf.nest.map_structure(tf.constant, few.trajectory)
+    drawn = [sequences.Drawn(steps, True)]
+  else:
+    draw = sequences.from_replay(run.replay, run.config.replay, seed)
+    drawn = [sample for sample in (draw() for _ in range(_BATCHES)) if sample]
+  with writer.writing():
+    looks.look_at(
+        run.agent,
+        [sample.trajectory for sample in drawn],
+        writer.directory,
+        run.environment_steps,
+        run.train_steps,
+        all(sample.held_out for sample in drawn),
+    )
 
 
 def _probes(

@@ -10,7 +10,6 @@ is seen of it is its last checkpoint.
 from collections.abc import Callable
 import contextlib
 import dataclasses
-import json
 import pathlib
 from typing import Optional
 import zipfile
@@ -20,7 +19,6 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from r2i_tf import errors
-from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.agents import r2i_agent
 from r2i_tf.replay import numbered
@@ -146,21 +144,20 @@ def _restored(
     hosts: int,
     note: Callable[[str], None],
 ) -> numbered.NumberedReplay:
-  """Returns the replay in a checkpoint, as large as what it holds of it."""
+  """Returns the replay in a checkpoint, or its newest steps."""
   replay_class = parts.replay_class(config)
   if not issubclass(replay_class, numbered.NumberedReplay):
     raise errors.RunError(
         f'the replay of the run in {paths.path} is a {replay_class.__name__},'
         ' whose episodes cannot be read: look at new ones, by --source=new.'
     )
-  index = json.loads((checkpoint / 'replay.json').read_text(encoding='utf-8'))
   streams = config.parallel_environments // hosts
+  capacity = config.replay.capacity // hosts
   spec = agent.collect_data_spec
-  held = max(1, index['stop'] - index['start'])
-  if not issubclass(replay_class, replay_lib.DiskReplay):
-    size = replay_class.size_of(spec, streams, streams).step_bytes
-    held = min(held, _REPLAY_BYTES // (streams * size))
-  replay = replay_class(spec, streams, held * streams, paths.replay)
+  size = replay_class.size_of(spec, streams, capacity)
+  if size.memory_bytes > _REPLAY_BYTES:
+    capacity = _REPLAY_BYTES // size.step_bytes
+  replay = replay_class(spec, streams, capacity, paths.replay)
   replay.is_read_only = True
   replay.report = note
   replay.restore(checkpoint)

@@ -1,4 +1,4 @@
-"""Pictures of what a run has learned: arrays in, files out.
+"""Pictures: NumPy arrays in, PNG and GIF files out.
 
-Nothing here knows of agents, of runs or of TensorFlow.
+It knows nothing of agents, of TensorFlow or of runs.
 """

@@ -1,4 +1,4 @@
-"""Shows what a run remembers: probes, time constants, sensitivity.
+"""Shows what a run remembers and foresees.
 
 r2i-look --workdir=runs/first
 r2i-look --workdir=runs/first --source=new --episodes=100 --make=probes
@@ -13,7 +13,7 @@ from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf.programs import command_line
 
-_PARTS = ('timescales', 'sensitivity', 'probes')
+_PARTS = ('timescales', 'sensitivity', 'open_loop', 'probes')
 
 
 def main() -> None:

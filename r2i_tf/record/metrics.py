@@ -89,6 +89,27 @@ class MetricsWriter:
     except (OSError, tf.errors.OpError) as error:
       raise self._explained(error) from error
 
+  def show(self, step: int, pictures: Mapping[str, bytes]) -> None:
+    """Writes pictures for TensorBoard.
+
+    Args:
+      step: Environment steps.
+      pictures: PNGs by title.
+
+    Raises:
+      errors.RunError: They cannot be written.
+    """
+    try:
+      self._prepare()
+      self._find_summaries()
+      with self._summaries.as_default(step=step):
+        for title, png in pictures.items():
+          image = tf.io.decode_png(png, channels=3)
+          tf.summary.image(title, image[tf.newaxis])
+      self._summaries.flush()
+    except (OSError, tf.errors.OpError) as error:
+      raise self._explained(error) from error
+
   def close(self) -> None:
     """Closes the files."""
     self._summaries.close()
@@ -110,14 +131,18 @@ class MetricsWriter:
 
   def _summarize(self, record: Mapping[str, Any]) -> None:
     """Writes a record for TensorBoard."""
-    if not any(self._tensorboard.glob('*')):
-      # TensorFlow would go on writing to the file that was deleted.
-      self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
+    self._find_summaries()
     with self._summaries.as_default(step=record[records.STEP]):
       for name, value in record.items():
         if value is not None and name != records.STEP:
           tf.summary.scalar(name, value)
     self._summaries.flush()
+
+  def _find_summaries(self) -> None:
+    """Makes new events, if those that were there have been deleted."""
+    if not any(self._tensorboard.glob('*')):
+      # TensorFlow would go on writing to the file that was deleted.
+      self._summaries = tf.summary.create_file_writer(str(self._tensorboard))
 
   def _explained(self, error: Exception) -> errors.RunError:
     """Returns the error that tells the user what cannot be written, and why."""

@@ -3,7 +3,8 @@
 from r2i_tf.replay.base import Replay
 from r2i_tf.replay.base import Size
 from r2i_tf.replay.disk import DiskReplay
+from r2i_tf.replay.held_out import Part
 from r2i_tf.replay.sampling import Sampling
 from r2i_tf.replay.uniform import UniformReplay
 
-__all__ = ['DiskReplay', 'Replay', 'Sampling', 'Size', 'UniformReplay']
+__all__ = ['DiskReplay', 'Part', 'Replay', 'Sampling', 'Size', 'UniformReplay']

@@ -16,6 +16,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from r2i_tf.replay import held_out
 from r2i_tf.replay import sampling as sampling_lib
 
 
@@ -131,16 +132,21 @@ class Replay(abc.ABC):
       A dataset of nests like `data_spec` of tensors [B, T, ...].
     """
 
-  def has_sequence(self, sequence_length: int) -> bool:
+  def has_sequence(
+      self,
+      sequence_length: int,
+      part: held_out.Part = held_out.Part.ALL,
+  ) -> bool:
     """Returns whether there are so many steps in a row to be sampled.
 
     Once a run has collected its prefill there are, unless files were lost.
 
     Args:
       sequence_length: Steps in a sequence (T).
+      part: The steps that it is to be sampled from.
     """
     del sequence_length
-    return True
+    return part != held_out.Part.HELD_OUT
 
   @contextlib.contextmanager
   def raising(self) -> Iterator[None]:

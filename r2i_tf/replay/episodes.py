@@ -30,6 +30,7 @@ class Episodes:
       length: int,
       whole: bool,
       step_types: Callable[[range], np.ndarray],
+      includes: Callable[[np.ndarray, np.ndarray], np.ndarray],
   ):
     """Reads nothing yet.
 
@@ -38,7 +39,10 @@ class Episodes:
       length: Steps of a sequence (T).
       whole: Whether a sequence ends with its episode.
       step_types: Returns the step types [streams, n] of a range of n steps.
+      includes: Of first steps and numbers of steps, both [n], returns which
+        such sequences are wanted at all, bool [n].
     """
+    self._includes = includes
     self._streams, self._length, self._whole = streams, length, whole
     self._step_types = step_types
     self._gaps: set[tuple[int, int]] = set()
@@ -86,7 +90,7 @@ class Episodes:
       else:
         streams, firsts = np.nonzero(types == ts.StepType.FIRST)
         lengths = np.full_like(firsts, self._length)
-        self._known.add(np.stack([firsts + begin, streams, lengths], 1))
+        self._add(np.stack([firsts + begin, streams, lengths], 1))
       self._read_until = end
 
   def _add_episodes(self, types: np.ndarray, begin: int) -> None:
@@ -99,7 +103,11 @@ class Episodes:
       if self._open[stream] != _NONE:
         begins = np.append(self._open[stream], begins)
       ends = np.flatnonzero(lasts[stream]) + begin
-      self._known.add(self._of_stream(int(stream), begins, ends, stop))
+      self._add(self._of_stream(int(stream), begins, ends, stop))
+
+  def _add(self, rows: np.ndarray) -> None:
+    """Adds those of some sequences that are wanted."""
+    self._known.add(rows[self._includes(rows[:, 0], rows[:, 2])])
 
   def _of_stream(
       self, stream: int, begins: np.ndarray, ends: np.ndarray, stop: int

@@ -16,6 +16,7 @@ import tree
 from r2i_tf import specs
 from r2i_tf.replay import base
 from r2i_tf.replay import episodes as episodes_lib
+from r2i_tf.replay import held_out
 from r2i_tf.replay import sampling as sampling_lib
 
 STEP_TYPE = 'step_type'  # Its key in a trajectory.
@@ -44,7 +45,11 @@ class NumberedReplay(base.Replay):
       again, it begins with the first draw again.
     """
     sampler = sampling_lib.Sampler(
-        sampling, self.streams, sequence_length, self._step_types
+        sampling,
+        self.streams,
+        sequence_length,
+        self._step_types,
+        self._kept,
     )
 
     def draw(index: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -68,9 +73,20 @@ class NumberedReplay(base.Replay):
     options.experimental_optimization.map_parallelization = False
     return tf.data.Dataset.counter().map(batch).with_options(options)
 
-  def has_sequence(self, sequence_length: int) -> bool:
-    """Returns whether there are so many steps in a row."""
-    return any(len(stretch) >= sequence_length for stretch in self._held())
+  def has_sequence(
+      self,
+      sequence_length: int,
+      part: held_out.Part = held_out.Part.ALL,
+  ) -> bool:
+    """Returns whether there are so many steps in a row; see the base class."""
+    selection = held_out.Selection(part, sequence_length, self._kept)
+    firsts, stops = selection.bounds(self._held()).T
+    return bool(np.any(stops - firsts >= sequence_length))
+
+  @property
+  def _kept(self) -> int:
+    """Steps of a stream that are kept."""
+    return self.size.capacity // self.streams
 
   def episodes(
       self, count: int, length: int, most_bytes: int, seed: int
@@ -90,7 +106,13 @@ class NumberedReplay(base.Replay):
       longest, padded behind the end of each as `Sampling.whole_episodes` pads;
       and the steps of each, int64 [B]. B is 0 where no episode is over.
     """
-    found = episodes_lib.Episodes(self.streams, length, True, self._step_types)
+    found = episodes_lib.Episodes(
+        self.streams,
+        length,
+        True,
+        self._step_types,
+        held_out.Selection(held_out.Part.ALL, length).includes,
+    )
     while True:
       rows = found.held(self._held())
       chosen = np.random.default_rng(seed).permutation(len(rows))[:count]

@@ -10,11 +10,13 @@ are kept, so that two replays that hold the same steps give the same batches.
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
+from typing import Optional
 
 import numpy as np
 
 from r2i_tf import errors
 from r2i_tf.replay import episodes
+from r2i_tf.replay import held_out
 
 _WORDS = 4  # 64-bit numbers that Philox gives for each value of its counter.
 
@@ -32,11 +34,13 @@ class Sampling:
       its last; a longer one is cut, a shorter one is padded with steps that no
       loss sees. Episodes are equally likely, whatever their length. While the
       replay has none, sequences are drawn uniformly.
+    part: The steps that they are drawn from (`held_out`).
   """
 
   seed: int = 0
   episode_starts: float = 0.0
   whole_episodes: bool = False
+  part: held_out.Part = held_out.Part.ALL
 
   @property
   def knows_episodes(self) -> bool:
@@ -75,6 +79,7 @@ class Sampler:
       streams: int,
       length: int,
       step_types: Callable[[range], np.ndarray],
+      kept: Optional[int] = None,
   ):
     """Draws nothing yet.
 
@@ -84,10 +89,16 @@ class Sampler:
       length: Steps of a sequence (T).
       step_types: Returns the step types [streams, n] of a range of n steps that
         the replay holds; called only where episodes have to be known.
+      kept: Steps of a stream that the replay keeps; None for any number.
     """
     self._sampling, self._streams, self._length = sampling, streams, length
+    self._selection = held_out.Selection(sampling.part, length, kept)
     self._episodes = episodes.Episodes(
-        streams, length, sampling.whole_episodes, step_types
+        streams,
+        length,
+        sampling.whole_episodes,
+        step_types,
+        self._selection.includes,
     )
 
   def draw(self, first: int, count: int, held: Sequence[range]) -> Draws:
@@ -101,7 +112,7 @@ class Sampler:
         sequence runs from one to the next.
 
     Raises:
-      NoSequenceError: None of them is as long as a sequence.
+      NoSequenceError: None of them has a sequence of the part.
     """
     uniforms = _uniforms(self._sampling.seed, first, count)
     streams = _below(uniforms[:, 0], self._streams)
@@ -120,9 +131,8 @@ class Sampler:
       self, uniforms: np.ndarray, held: Sequence[range]
   ) -> np.ndarray:
     """Returns first steps, each that begins a sequence equally likely."""
-    counts = np.array(
-        [max(0, len(stretch) - self._length + 1) for stretch in held], np.int64
-    )
+    firsts, stops = self._selection.bounds(held).T
+    counts = np.maximum(0, stops - firsts - self._length + 1)
     ends = np.cumsum(counts)
     if not len(ends) or not ends[-1]:
       raise NoSequenceError(
@@ -131,7 +141,6 @@ class Sampler:
       )
     chosen = _below(uniforms, int(ends[-1]))
     stretches = np.searchsorted(ends, chosen, side='right')
-    firsts = np.array([stretch.start for stretch in held], np.int64)
     return chosen - (ends - counts)[stretches] + firsts[stretches]
 
 

@@ -38,8 +38,10 @@ from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import reporting as reporting_lib
 from r2i_tf.training import saving as saving_lib
 from r2i_tf.training import schedule
+from r2i_tf.training import sequences
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
 
@@ -199,6 +201,7 @@ class _Learning:
             )
         )
     )
+    draw = self._draw()
     self._monitor = monitor_lib.Monitor(
         config,
         self._counts,
@@ -206,7 +209,17 @@ class _Learning:
         writer,
         progress,
         seconds,
-        self._forecasts(progress) if hosts.is_chief else None,
+        forecasts_lib.create(self._agent, draw, progress.note),
+    )
+    self._reporting = reporting_lib.Reporting(
+        self._agent,
+        draw,
+        paths.look,
+        writer,
+        keep,
+        progress.note,
+        config.report_seconds,
+        self._learner.train_steps,
     )
     self._saving = saving_lib.Saving(
         config.checkpoint_seconds, store, self._monitor, keep
@@ -247,6 +260,7 @@ class _Learning:
       if not self._hosts.is_chief:
         continue
       self._monitor.show()
+      self._reporting.look_if_due(*self._now())
       if self._saving.is_due():
         self._save()
       unexported = time.monotonic() - self._exported
@@ -255,6 +269,8 @@ class _Learning:
         with self._limit.expendable('the policies were exported'):
           self._export()
     if self._hosts.is_chief:
+      if stopped != schedule.StopReason.INTERRUPTED:
+        self._reporting.look(*self._now())
       self._save()
     return stopped
 
@@ -274,18 +290,27 @@ class _Learning:
           self._saving.failures(),
       )
 
-  def _forecasts(
-      self, progress: progress_lib.Progress
-  ) -> Optional[forecasts_lib.Forecasts]:
-    """Returns what looks at the world model, if the agent has one here."""
-    if self._learner.feeds or not isinstance(self._agent, r2i_agent.R2IAgent):
+  def _draw(self) -> Optional[sequences.Draw]:
+    """Returns what draws sequences to look at the agent's world model with.
+
+    Returns:
+      None on a host that does not look, or if the agent has no such model here.
+    """
+    if (
+        not self._hosts.is_chief
+        or self._learner.feeds
+        or not isinstance(self._agent, r2i_agent.R2IAgent)
+    ):
       return None
     batches = iter(self._reader.dataset())
-    return forecasts_lib.Forecasts(
-        self._agent,
-        lambda: next(batches) if self._reader.is_ready() else None,
-        progress.note,
-    )
+
+    def draw() -> Optional[sequences.Drawn]:
+      if not self._reader.is_ready():
+        return None
+      # A server holds nothing out.
+      return sequences.Drawn(next(batches), held_out=False)
+
+    return draw
 
   def _restore(
       self,
@@ -325,6 +350,10 @@ class _Learning:
     if requested:
       return schedule.StopReason.INTERRUPTED, False
     return (reasons[round(agreed) - 1] if agreed else None), not waiting
+
+  def _now(self) -> tuple[int, int]:
+    """Returns environment and train steps."""
+    return self._counts.environment_steps, self._learner.train_steps
 
   def _stop_reason(self) -> Optional[schedule.StopReason]:
     minutes = self._monitor.seconds() / 60

@@ -39,8 +39,10 @@ from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
 from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import reporting as reporting_lib
 from r2i_tf.training import saving as saving_lib
 from r2i_tf.training import schedule
+from r2i_tf.training import sequences
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
 
@@ -129,6 +131,9 @@ class _Run:
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
+    self._part = replay_lib.Part.ALL
+    if config.replay.held_out:
+      self._part = replay_lib.Part.TRAINED
     environment = stack.enter_context(
         contextlib.closing(
             parts.load_batch(
@@ -175,6 +180,7 @@ class _Run:
                 seed,
                 config.replay.episode_starts,
                 config.replay.whole_episodes,
+                self._part,
             ),
         ),
         strategy,
@@ -226,10 +232,21 @@ class _Run:
         writer,
         progress,
         seconds,
-        self._forecasts(seed, progress) if hosts.is_chief else None,
+        forecasts_lib.create(self._agent, self._draw(seed + 1), progress.note),
     )
     self._saving = saving_lib.Saving(
         config.checkpoint_seconds, store, self._monitor, keep
+    )
+    self._reporting = reporting_lib.Reporting(
+        self._agent,
+        # Apart from those of the record, which repeat whenever this one looks.
+        self._draw(seed + 2),
+        paths.look,
+        writer,
+        keep,
+        progress.note,
+        config.report_seconds,
+        self._learner.train_steps,
     )
     self._compiled = False
     self._stretch = schedule.Stretch()
@@ -240,6 +257,7 @@ class _Run:
       self._agree(self._monitor.seconds(), self._saving.is_due())
       self._train()
       self._monitor.show()
+      self._reporting.look_if_due(*self._counts())
       if self._agreement.save_is_due:
         self._save()
       stopped = self._stop_reason()
@@ -247,6 +265,8 @@ class _Run:
         break
       if not self._train_is_due():
         self._collector.collect()
+    if stopped != schedule.StopReason.INTERRUPTED:
+      self._reporting.look(*self._counts())
     self._save()
     return stopped
 
@@ -261,22 +281,22 @@ class _Run:
         self._saving.failures(),
     )
 
-  def _forecasts(
-      self, seed: int, progress: progress_lib.Progress
-  ) -> Optional[forecasts_lib.Forecasts]:
-    """Returns what looks at the world model, if the agent has one here."""
-    if self._learner.feeds or not isinstance(self._agent, r2i_agent.R2IAgent):
+  def _draw(self, seed: int) -> Optional[sequences.Draw]:
+    """Returns what draws sequences to look at the agent's world model with.
+
+    Args:
+      seed: Of the draws.
+
+    Returns:
+      None on a host that does not look, or if the agent has no such model here.
+    """
+    if (
+        not self._hosts.is_chief
+        or self._learner.feeds
+        or not isinstance(self._agent, r2i_agent.R2IAgent)
+    ):
       return None
-    batches = iter(
-        self.replay.sample(
-            min(forecasts_lib.SEQUENCES, self._config.replay.batch_size),
-            self._config.replay.sequence_length,
-            sampling.Sampling((seed + 1) % 2**31),
-        )
-    )
-    return forecasts_lib.Forecasts(
-        self._agent, lambda: next(batches), progress.note
-    )
+    return sequences.from_replay(self.replay, self._config.replay, seed)
 
   def _restore(
       self,
@@ -327,7 +347,10 @@ class _Run:
     requested = self._interrupted.requested
     length = self._config.replay.sequence_length
     self._agreement.renew(
-        requested, seconds, save_is_due, self.replay.has_sequence(length)
+        requested,
+        seconds,
+        save_is_due,
+        self.replay.has_sequence(length, self._part),
     )
 
   def _is_interrupted(self) -> bool:
@@ -379,9 +402,12 @@ class _Run:
     self._monitor.restart_rates()  # Compiling says nothing about the speed.
     self._compiled = True
 
+  def _counts(self) -> tuple[int, int]:
+    return self._agreement.environment_steps, self._learner.train_steps
+
   def _save(self) -> None:
     self._saving.save(
-        [self._agreement.environment_steps, self._learner.train_steps],
+        self._counts(),
         {
             **self._learner.state(),
             **self._recorder.state(),

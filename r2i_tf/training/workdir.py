@@ -7,7 +7,7 @@ metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
-look/                what has been found by looking at it (`analysis`)
+look/                what has been seen of the agent, as pictures and numbers
 outcome.json         what has come out, once it has ended
 .lock                the process that the run is in, while it is
 """
@@ -42,6 +42,7 @@ CHANGEABLE = frozenset(
         'max_minutes',
         'stop_at_return',
         'log_seconds',
+        'report_seconds',
         'checkpoint_seconds',
         'deterministic_export',
         'evaluation_episodes',

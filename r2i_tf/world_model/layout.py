@@ -83,6 +83,18 @@ class Vectors:
     ]
     return tf.concat([tf.cast(part, tf.float32) for part in parts], -1)
 
+  def parts(self, vector: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the leaves by their keys, the inverse of `of`.
+
+    Args:
+      vector: float32 [..., size].
+    """
+    sizes = [leaf.size for leaf in self.leaves]
+    return {
+        leaf.key: networks.with_batch_of(vector, 1, part, leaf.shape)
+        for leaf, part in zip(self.leaves, tf.split(vector, sizes, -1))
+    }
+
 
 @dataclasses.dataclass(frozen=True)
 class Images:
@@ -147,6 +159,20 @@ class Images:
     ]
     # Joined as uint8: a quarter of the memory that numbers would take.
     return tf.cast(tf.concat(parts, -1), tf.float32) / 255 - 0.5
+
+  def parts(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the leaves by their keys, in [0, 255]: the inverse of `of`.
+
+    Args:
+      image: float32 [..., height, width, channels].
+    """
+    channels = [self._channels_of(leaf) for leaf in self.leaves]
+    return {
+        leaf.key: networks.with_batch_of(image, 3, part, leaf.shape)
+        for leaf, part in zip(
+            self.leaves, tf.split((image + 0.5) * 255, channels, -1)
+        )
+    }
 
   def _channels_of(self, leaf: Leaf) -> int:
     return leaf.size // int(np.prod(self.size))

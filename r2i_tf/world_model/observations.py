@@ -74,7 +74,11 @@ class Encoder(tf.keras.layers.Layer):
 
 
 class Decoder(tf.keras.layers.Layer):
-  """Features [..., F] -> a distribution for each part of the layout."""
+  """Features [..., F] -> a distribution for each part of the layout.
+
+  Attributes:
+    layout: The parts of the observation.
+  """
 
   def __init__(
       self,
@@ -85,7 +89,7 @@ class Decoder(tf.keras.layers.Layer):
   ):
     """Creates the decoder; arguments as for `Encoder`."""
     super().__init__(name='decoder', dtype=options.dtype)
-    self._layout = layout
+    self.layout = layout
     self._vector_head = None
     if layout.vectors:
       self._vector_head = networks.Head(
@@ -105,7 +109,7 @@ class Decoder(tf.keras.layers.Layer):
       First the vector if there is one, then one for each size of images.
     """
     parts: list[Decoded] = []
-    vectors = self._layout.vectors
+    vectors = self.layout.vectors
     if self._vector_head is not None and vectors is not None:
       location = self._vector_head(features)
       parts.append(
@@ -114,7 +118,7 @@ class Decoder(tf.keras.layers.Layer):
               vectors.of,
           )
       )
-    for images, cnn in zip(self._layout.images, self._cnns):
+    for images, cnn in zip(self.layout.images, self._cnns):
       x = cnn(tf.reshape(features, [-1, features.shape[-1]]))
       location = networks.with_batch_of(
           features, 1, tf.cast(x, tf.float32), x.shape[1:]
@@ -126,6 +130,24 @@ class Decoder(tf.keras.layers.Layer):
           )
       )
     return parts
+
+  def expected(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the means of p(o_t | features), by the keys of the observation.
+
+    Args:
+      features: float32 [..., F].
+
+    Returns:
+      float32 [..., shape] in the units of the environment; of images in [0,
+      255], but for what the decoder makes beyond.
+    """
+    means = [distribution.mean() for distribution, _ in self(features)]
+    expected = {}
+    if self.layout.vectors is not None:
+      expected.update(self.layout.vectors.parts(means.pop(0)))
+    for images, mean in zip(self.layout.images, means):
+      expected.update(images.parts(mean))
+    return expected
 
   def log_prob(self, features: tf.Tensor, observation: Any) -> tf.Tensor:
     """Returns ln p(o_t | features) summed over all leaves, [...]."""

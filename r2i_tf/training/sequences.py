@@ -1,0 +1,65 @@
+"""The sequences that a run is looked at with: held out, if there are such."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Optional
+
+from tf_agents.trajectories import trajectory as trajectory_lib
+
+from r2i_tf import replay as replay_lib
+from r2i_tf import run_config
+from r2i_tf.replay import sampling
+
+BATCH = 8  # Sequences of one look, at most.
+
+
+class Drawn(NamedTuple):
+  """Sequences to look at.
+
+  Attributes:
+    trajectory: [B, T].
+    held_out: Whether nothing was ever trained on them.
+  """
+
+  trajectory: trajectory_lib.Trajectory
+  held_out: bool
+
+
+Draw = Callable[[], Optional[Drawn]]
+
+
+def from_replay(
+    replay: replay_lib.Replay, config: run_config.ReplayConfig, seed: int
+) -> Draw:
+  """Returns a function that draws sequences of a replay.
+
+  They are any, wherever an episode starts, and none is missed where the run
+  trains: it would not repeat if its batches hung on when it is looked at.
+
+  Args:
+    replay: It holds a sequence whenever one is drawn.
+    config: The sequences' length, and whether some are held out.
+    seed: Of the draws.
+  """
+
+  def batches(part: replay_lib.Part) -> Callable[[], trajectory_lib.Trajectory]:
+    iterator = iter(
+        replay.sample(
+            min(BATCH, config.batch_size),
+            config.sequence_length,
+            sampling.Sampling(seed % 2**31, part=part),
+        )
+    )
+    return lambda: next(iterator)
+
+  if not config.held_out:
+    of_all = batches(replay_lib.Part.ALL)
+    return lambda: Drawn(of_all(), False)
+  held_out = batches(replay_lib.Part.HELD_OUT)
+  trained = batches(replay_lib.Part.TRAINED)
+
+  def draw() -> Drawn:
+    if replay.has_sequence(config.sequence_length, replay_lib.Part.HELD_OUT):
+      return Drawn(held_out(), True)
+    return Drawn(trained(), False)
+
+  return draw
