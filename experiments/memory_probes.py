@@ -1,11 +1,12 @@
 """What a memory holds, and what one that is cut does not: probes of both.
 
-  python -m experiments.memory_probes --whole=runs/first --cut=runs/22-0-cut
+  python -m experiments.memory_probes --workdir=runs/quickstart
+  python -m experiments.memory_probes --workdir=runs/22-0-cut --cut
 
---whole is a run of the quickstart, --cut one of `experiments.memory_len --cut`.
-Each is looked at twice, with the episodes of its replay and with new ones, and
-what `look` finds goes to docs/memory.json. The probes of the bit that the task
-shows at the first step are the picture docs/memory.png.
+The first is a run of the quickstart, the second one of `experiments.memory_len
+--cut`. Each is looked at with the episodes of its replay and with new ones. What
+`r2i-look` finds takes its place in docs/memory.json, and the probes of the bit
+that the task shows at the first step are the picture docs/memory.png.
 """
 
 import contextlib
@@ -19,67 +20,60 @@ from r2i_tf import files
 from r2i_tf.programs import command_line
 
 _DOCS = pathlib.Path(__file__).resolve().parent.parent / 'docs'
-_WHOLE = flags.DEFINE_string('whole', None, 'Its --workdir.', required=True)
-_CUT = flags.DEFINE_string('cut', None, 'Its --workdir.', required=True)
-_EPISODES = flags.DEFINE_integer('episodes', 400, 'Of each look, at most.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Of the run.', required=True)
+_CUT = flags.DEFINE_bool('cut', False, 'Whether its memory was cut.')
+_SOURCES = flags.DEFINE_list('sources', ['replay', 'new'], 'As of r2i-look.')
+_EPISODES = flags.DEFINE_integer('episodes', 300, 'Of each look, at most.')
 _BIT = 'first observation[2]'
+_TITLES = {
+    'whole, replay': 'memory whole, episodes it learned from',
+    'whole, new': 'memory whole, new episodes',
+    'cut, replay': 'memory cut, episodes it learned from',
+    'cut, new': 'memory cut, new episodes',
+}
 
 
 def main(_) -> None:
-  """Looks at both runs, and writes what is found."""
+  """Looks at a run, and writes what is found beside what there is."""
   command_line.load_tensorflow()
-  found = {}
-  for memory, workdir, context in (
-      ('whole', _WHOLE.value, contextlib.nullcontext()),
-      ('cut', _CUT.value, cut_lib.cut_memory()),
-  ):
-    with context:
-      found[memory] = _look(workdir)
-  files.write_json(_DOCS / 'memory.json', found)
-  draw()
-
-
-def _look(workdir: str):
-  """Returns what the files of two looks say."""
   from r2i_tf.analysis import look
 
-  found = {}
-  # The replay last: its files stay in the directory.
-  for source in (look.Source.NEW, look.Source.REPLAY):
-    directory = look.look(workdir, source=source, episodes=_EPISODES.value)
-    found[source.value] = {
+  path = _DOCS / 'memory.json'
+  parts = (look.Part.TIMESCALES, look.Part.SENSITIVITY, look.Part.PROBES)
+  for source in _SOURCES.value:
+    with cut_lib.cut_memory() if _CUT.value else contextlib.nullcontext():
+      directory = look.look(
+          _WORKDIR.value, parts, look.Source(source), _EPISODES.value
+      )
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found[f'{"cut" if _CUT.value else "whole"}, {source}'] = {
         part.value: json.loads((directory / f'{part.value}.json').read_text())
-        for part in look.Part
+        for part in parts
     }
-  # They hang on no episodes.
-  found['timescales'] = found['replay'].pop('timescales')
-  del found['new']['timescales']
-  return found
+    files.write_json(path, {name: found[name] for name in sorted(found)})
+  _draw(path)
 
 
-def draw() -> None:
-  """Draws the picture from docs/memory.json."""
+def _draw(path: pathlib.Path) -> None:
+  """Draws the curves of the bit, of as many looks as there are."""
   from r2i_tf.pictures import probes
 
-  found = json.loads((_DOCS / 'memory.json').read_text())
+  found = json.loads(path.read_text())
   panels = []
-  for memory, looks in found.items():
-    for source, seen in (('replay', 'learned from'), ('new', 'never seen')):
-      (bit,) = (
-          target
-          for target in looks[source]['probes']['targets']
-          if target['name'] == _BIT
-      )
-      panels.append(
-          probes.Panel(
-              f'memory {memory}, episodes {seen}',
-              bit['measure'],
-              bit['chance'],
-              bit['lags'],
-              bit['curves'],
-          )
-      )
-  probes.draw(panels, _DOCS / 'memory.png')
+  for name, title in _TITLES.items():
+    if name not in found:
+      continue
+    (bit,) = (
+        target
+        for target in found[name]['probes']['targets']
+        if target['name'] == _BIT
+    )
+    panels.append(
+        probes.Panel(
+            title, bit['measure'], bit['chance'], bit['lags'], bit['curves']
+        )
+    )
+  probes.draw(panels, path.with_suffix('.png'))
 
 
 if __name__ == '__main__':
