@@ -4,9 +4,9 @@
   python -m experiments.memory_probes --workdir=runs/22-0-cut --cut
 
 The first is a run of the quickstart, the second one of `experiments.memory_len
---cut`. Each is looked at with the episodes of its replay and with new ones. What
-`r2i-look` finds takes its place in docs/memory.json, and the probes of the bit
-that the task shows at the first step are the picture docs/memory.png.
+--cut`. Each is looked at with the episodes of its replay and with new ones.
+What `r2i-look` finds takes its place in docs/memory.json, and the probes of the
+bit that the task shows at the first step are the picture docs/memory.png.
 """
 
 import contextlib

@@ -95,8 +95,8 @@ def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
     count: How many.
     seed: Of environments and policy.
 
-  Raises:
-    errors.RunError: An episode takes more memory than there is for all.
+  Returns:
+    So many, or fewer where they take too much memory.
   """
   task = registry.with_ground_truth(run.config.task)
   options = run.config.environment
@@ -151,8 +151,11 @@ def _acted(
     )._replace(policy_info=())
     rows = nest_utils.unstack_nested_arrays((trajectory, truths))
     for index in np.flatnonzero(shares):
-      running[index].append(rows[index])
       is_last = time_step.step_type[index] == ts.StepType.LAST
+      is_first = time_step.step_type[index] == ts.StepType.FIRST
+      if not running[index] and not is_first:
+        continue  # The rest of an episode that was cut.
+      running[index].append(rows[index])
       if is_last or len(running[index]) == LONGEST:
         over.append(nest_utils.stack_nested_arrays(running[index]))
         shares[index] -= 1

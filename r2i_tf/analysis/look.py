@@ -12,19 +12,13 @@ once or not at all. A picture that there is nothing to draw on is not made.
 
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterator
-from collections.abc import Mapping
-import contextlib
 import enum
 import pathlib
 import time
-from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from r2i_tf import errors
-from r2i_tf import files
 from r2i_tf.analysis import episodes as episodes_lib
 from r2i_tf.analysis import opened
 from r2i_tf.analysis import probes
@@ -32,6 +26,7 @@ from r2i_tf.analysis import sensitivity
 from r2i_tf.analysis import states
 from r2i_tf.analysis import targets as targets_lib
 from r2i_tf.analysis import timescales
+from r2i_tf.analysis import writing
 from r2i_tf.pictures import probes as probe_pictures
 from r2i_tf.pictures import timescales as timescale_pictures
 from r2i_tf.training import looks
@@ -90,7 +85,7 @@ def look(
       f'{run.paths.path} at step {run.environment_steps:,}, of task'
       f' {run.config.task}'
   )
-  writer = _Writer(run)
+  writer = writing.Writer(run)
   if Part.TIMESCALES in make:
     _timescales(run, writer)
     clock.tell(Part.TIMESCALES.value)
@@ -128,70 +123,13 @@ class _Clock:
     self._begin = now
 
 
-class _Writer:
-  """Writes the files of a look."""
-
-  def __init__(self, run: opened.OpenedRun):
-    self.directory = run.paths.look
-    self._counts = {
-        'environment_steps': run.environment_steps,
-        'train_steps': run.train_steps,
-    }
-
-  def write(
-      self,
-      part: Part,
-      values: Mapping[str, Any],
-      draw: Optional[Callable[[pathlib.Path], None]],
-  ) -> None:
-    """Writes the picture, then the numbers.
-
-    Args:
-      part: Gives both their names.
-      values: As JSON can hold them.
-      draw: Draws the picture to a path; None if there is none.
-
-    Raises:
-      errors.RunError: It cannot be written.
-    """
-    picture = self.directory / f'{part.value}.png'
-    with self.writing():
-      if draw is not None:
-        draw(picture)
-      files.write_json(
-          self.directory / f'{part.value}.json',
-          {
-              **self._counts,
-              **values,
-              'picture': picture.name if draw is not None else None,
-          },
-      )
-      if draw is None:
-        picture.unlink(missing_ok=True)
-
-  @contextlib.contextmanager
-  def writing(self) -> Iterator[None]:
-    """Makes the directory; within it, what cannot be written is a sentence.
-
-    Raises:
-      errors.RunError: It is so.
-    """
-    try:
-      self.directory.mkdir(exist_ok=True)
-      yield
-    except OSError as error:
-      raise errors.RunError(
-          f'{self.directory} cannot be written: {errors.first_line(error)}.'
-      ) from error
-
-
-def _timescales(run: opened.OpenedRun, writer: _Writer) -> None:
+def _timescales(run: opened.OpenedRun, writer: writing.Writer) -> None:
   pairs = [
       (timescales.half_lives(start), timescales.half_lives(now.numpy()))
       for start, now in zip(run.moduli_at_start, run.agent.world_model.moduli())
   ]
   writer.write(
-      Part.TIMESCALES,
+      Part.TIMESCALES.value,
       {'layers': [{'at_start': start, 'now': now} for start, now in pairs]},
       (lambda path: timescale_pictures.draw_half_lives(pairs, path))
       if pairs
@@ -203,18 +141,18 @@ def _sensitivity(
     run: opened.OpenedRun,
     episodes: episodes_lib.Episodes,
     seed: int,
-    writer: _Writer,
+    writer: writing.Writer,
 ) -> None:
   found = sensitivity.of_rewards(run.agent, episodes, seed)
   if found is None:
     nothing = {'episodes': 0, 'lags': [], 'gradient': [], 'action_gradient': []}
-    writer.write(Part.SENSITIVITY, nothing, None)
+    writer.write(Part.SENSITIVITY.value, nothing, None)
     return
   lags, embedding, action = (
       x.tolist() for x in (found.lags, found.embedding, found.action)
   )
   writer.write(
-      Part.SENSITIVITY,
+      Part.SENSITIVITY.value,
       {
           'episodes': found.episodes,
           'lags': lags,
@@ -231,7 +169,7 @@ def _open_loop(
     run: opened.OpenedRun,
     episodes: episodes_lib.Episodes,
     seed: int,
-    writer: _Writer,
+    writer: writing.Writer,
 ) -> None:
   """Has the run's own look made: of sequences as it draws them, or new ones."""
   if episodes.is_new or run.replay is None:
@@ -256,7 +194,7 @@ def _probes(
     run: opened.OpenedRun,
     episodes: episodes_lib.Episodes,
     seed: int,
-    writer: _Writer,
+    writer: writing.Writer,
     clock: _Clock,
 ) -> None:
   of_steps = states.of_episodes(run.agent, episodes, seed)
@@ -292,7 +230,7 @@ def _probes(
   for name, reason in found.left_out.items():
     clock.note(f'no probe of {name}: {reason}')
   writer.write(
-      Part.PROBES,
+      Part.PROBES.value,
       {
           'episodes': len(lengths),
           'held_out': episodes.is_new,
