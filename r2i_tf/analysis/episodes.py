@@ -104,7 +104,8 @@ def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
   if registry.renders(task, options):
     together = run.config.parallel_environments  # Each a process.
   # Not the seeds of the run's own episodes.
-  drawn = int(np.random.SeedSequence([run.config.seed, seed]).generate_state(1))
+  words = np.random.SeedSequence([run.config.seed, seed]).generate_state(1)
+  drawn = int(words[0])
   with contextlib.closing(
       environments.load_batch(task, drawn, min(count, together), options)
   ) as environment:

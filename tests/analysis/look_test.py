@@ -106,7 +106,9 @@ def test_a_look_writes_its_files_and_touches_no_other(run):
   }
   for part, values in found.items():
     assert values['environment_steps'] == 140
-    assert (directory / values['picture']).stat().st_size > 1000, part
+    pictures = values.get('pictures') or [{'png': values['picture']}]
+    for picture in pictures:
+      assert (directory / picture['png']).stat().st_size > 1000, part
   (layer,) = found[look.Part.TIMESCALES]['layers']
   assert len(layer['at_start']) == len(layer['now']) == 4
   assert found[look.Part.SENSITIVITY]['lags'][0] == 0
