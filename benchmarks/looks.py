@@ -2,8 +2,8 @@ r"""What looking at a run costs it, and what a look finds.
 
   python -m benchmarks.looks --minutes=5
 
-Each recipe is run for so long, without evaluation, and the clock is read at each
-measurement of the record and at each look, on this run's own time: with the
+Each recipe is run for so long, without evaluation. The clock is read at each
+measurement of the record and at each look, on the run's own time: with the
 tracing of their functions and the drawing, and without what happens anyway.
 """
 

@@ -12,8 +12,10 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 from r2i_tf import draws
 from r2i_tf.agents import experience as experience_lib
 from r2i_tf.behavior import ActorCritic
+from r2i_tf.world_model import Carry
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import Features
+from r2i_tf.world_model import State
 from r2i_tf.world_model import WorldModel
 from r2i_tf.world_model import losses as losses_lib
 from r2i_tf.world_model import masking
@@ -75,7 +77,6 @@ class Foresight:
     self._policy_features = policy_features
     self._horizon = horizon
 
-  @tf.function(autograph=False)
   def forecast(
       self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
   ) -> Forecast:
@@ -85,20 +86,10 @@ class Foresight:
       trajectory: [B, T].
       seed: int32 scalar, of all draws.
     """
-    experience = masking.blanked(self._experience(trajectory))
-    seeds = draws.split(_seed(seed), 2)
-    _, observed, losses = losses_lib.loss(self._model, experience, seeds[0])
-    length = trajectory.step_type.shape[1]
-    errors = open_loop.errors(
-        self._model,
-        experience,
-        observed.carry,
-        open_loop.steps_ahead(length, self._horizon),
-        seeds[1],
-    )
-    return Forecast(errors, losses)
+    observed = self._observe(trajectory, seed)
+    errors = self._errors(observed.experience, observed.carry, seed)
+    return Forecast(errors, observed.losses)
 
-  @tf.function(autograph=False)
   def predict(
       self,
       trajectory: trajectory_lib.Trajectory,
@@ -116,18 +107,69 @@ class Foresight:
       steps: int32 scalar, W.
       seed: int32 scalar, of all draws.
     """
-    experience = masking.blanked(self._experience(trajectory))
-    seeds = draws.split(_seed(seed), 2)
+    observed = self._observe(trajectory, seed)
+    return self._predict(
+        observed.experience,
+        observed.state,
+        observed.carry,
+        first,
+        shown,
+        steps,
+        seed,
+    )
+
+  # Apart, since tracing is most of what a short run pays: what both need is
+  # traced once.
+
+  @tf.function(autograph=False)
+  def _observe(
+      self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
+  ) -> '_Observed':
+    experience = masking.blanked(
+        experience_lib.from_trajectory(
+            trajectory, self._behavior.actions.encode
+        )
+    )
+    _, observed, losses = losses_lib.loss(
+        self._model, experience, draws.fold_in(_seed(seed), 0)
+    )
+    return _Observed(experience, observed.state, observed.carry, losses)
+
+  @tf.function(autograph=False)
+  def _errors(
+      self, experience: Experience, carry: Carry, seed: tf.Tensor
+  ) -> open_loop.Errors:
+    length = experience.is_first.shape[1]
+    return open_loop.errors(
+        self._model,
+        experience,
+        carry,
+        open_loop.steps_ahead(length, self._horizon),
+        draws.fold_in(_seed(seed), 1),
+    )
+
+  @tf.function(autograph=False)
+  def _predict(
+      self,
+      experience: Experience,
+      state: State,
+      carry: Carry,
+      first: tf.Tensor,
+      shown: tf.Tensor,
+      steps: tf.Tensor,
+      seed: tf.Tensor,
+  ) -> Foreseen:
     seen = self._policy_features.joined(self._model.features)
     predictions = open_loop.predict(
         self._model,
         experience,
-        self._model.observe(experience, seeds[0]),
+        state,
+        carry,
         seen,
         first,
         shown,
         steps,
-        seeds[1],
+        draws.fold_in(_seed(seed), 1),
     )
     value = self._behavior.value(
         self._policy_features.within(seen, predictions.features)
@@ -139,10 +181,14 @@ class Foresight:
         value=value.mean(),
     )
 
-  def _experience(self, trajectory: trajectory_lib.Trajectory) -> Experience:
-    return experience_lib.from_trajectory(
-        trajectory, self._behavior.actions.encode
-    )
+
+class _Observed(NamedTuple):
+  """The model's view of trajectories, all [B, T], and its losses."""
+
+  experience: Experience
+  state: State
+  carry: Carry
+  losses: dict[str, tf.Tensor]
 
 
 def _seed(seed: tf.Tensor) -> draws.Seed:

@@ -248,7 +248,7 @@ def _animation(rows: Sequence[np.ndarray], shown: int) -> bytes:
 def _frame(
     images: Sequence[Sequence[np.ndarray]], step: int, shown: int
 ) -> Image.Image:
-  """Returns the picture of one step; an imagined one has a thick frame."""
+  """Returns the picture of one step; what is imagined has a thick frame."""
   cells = [[_sized(image, _MOVING_CELL) for image in row] for row in images]
   width, height = cells[0][0].size
   # Room for the name of the longest column.
@@ -271,7 +271,7 @@ def _frame(
       picture.paste(cell, (x, y))
       if not is_shown and r == 1:
         draw.rectangle(
-            (x - 4, y - 4, x + width + 3, y + height + 3), None, 'black', 4
+            (x - 6, y - 6, x + width + 5, y + height + 5), None, 'black', 3
         )
   return picture
 

@@ -22,7 +22,7 @@ from r2i_tf.pictures import open_loop
 
 FILE = 'open_loop.json'
 _SEQUENCES = 3  # In pictures, at most.
-_STEPS = 256  # The same.
+_STEPS = 128  # The same.
 
 
 def look_at(
@@ -231,16 +231,18 @@ def _draw(
         directory / 'open_loop_vectors.png',
     )
     told('vectors', 'vector', 'open_loop_vectors.png')
-  known = np.asarray(came.outcome_known)
-  reward = np.where(known, came.reward, np.nan)
-  goes_on = np.where(known, 1.0 - np.asarray(came.terminal), np.nan)
+  known = stretches.of(came.outcome_known)
+
+  def outcome(truth: Any, prediction: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both where there is a truth: nothing teaches it elsewhere."""
+    both = stretches.of(truth), expected(prediction)
+    return np.where(known, both[0], np.nan), np.where(known, both[1], np.nan)
+
+  goes_on = 1.0 - np.asarray(came.terminal, np.float32)
   open_loop.draw_outlook(
       {
-          'reward': (stretches.of(reward), expected(foreseen.reward)),
-          'continuation': (
-              stretches.of(goes_on),
-              expected(foreseen.continuation),
-          ),
+          'reward': outcome(came.reward, foreseen.reward),
+          'continuation': outcome(goes_on, foreseen.continuation),
           'value': (None, expected(foreseen.value)),
       },
       stretches.shown,

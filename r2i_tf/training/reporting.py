@@ -17,7 +17,7 @@ from r2i_tf.record import metrics
 from r2i_tf.training import looks
 from r2i_tf.training import sequences
 
-_BATCHES = 4  # That the errors of a look are over.
+_BATCHES = 2  # That the errors of a look are over.
 
 
 class Reporting:

@@ -16,7 +16,6 @@ import tensorflow as tf
 from r2i_tf import draws
 from r2i_tf.world_model import features as features_lib
 from r2i_tf.world_model import structures
-from r2i_tf.world_model.world_model import Observed
 from r2i_tf.world_model.world_model import WorldModel
 
 # Steps ahead at which errors are told one by one.
@@ -162,7 +161,8 @@ def errors(
 def predict(
     model: WorldModel,
     experience: structures.Experience,
-    observed: Observed,
+    state: structures.State,
+    carry: structures.Carry,
     seen: features_lib.Features,
     first: tf.Tensor,
     shown: tf.Tensor,
@@ -174,7 +174,8 @@ def predict(
   Args:
     model: The world model.
     experience: [B, T].
-    observed: The model's view of it.
+    state: Of each of its steps, [B, T].
+    carry: Of each of its steps, [B, T].
     seen: The part of the states to return, which contains that of the heads.
     first: int32 [B], the first step of each stretch.
     shown: int32 scalar, k: so many of its steps are shown, at least 1.
@@ -191,14 +192,12 @@ def predict(
 
   rest = imagined(
       model,
-      tf.nest.map_structure(
-          lambda x: at(x, at_shown[:, -1:])[:, 0], observed.carry
-      ),
+      tf.nest.map_structure(lambda x: at(x, at_shown[:, -1:])[:, 0], carry),
       at(experience.previous_action, at_imagined),
       seen,
       seed,
   )
-  state = tf.nest.map_structure(lambda x: at(x, at_shown), observed.state)
+  state = tf.nest.map_structure(lambda x: at(x, at_shown), state)
   features = tf.concat([seen.of(state), rest], 1)
   of_heads = model.features.within(seen, features)
   return Predictions(

@@ -7,12 +7,15 @@ import numpy as np
 from PIL import Image
 import pytest
 import tensorflow as tf
+from tf_agents.agents import tf_agent
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import locks
 from r2i_tf import schema
+from r2i_tf.agents import r2i_agent
 from r2i_tf.pictures import open_loop
 from r2i_tf.training import looks
+from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import reporting
 from r2i_tf.training import run
 from r2i_tf.training import sequences
@@ -182,9 +185,23 @@ def test_a_directory_of_another_run_is_not_written(agent, tmp_path):
   assert not (tmp_path / 'look').exists()
 
 
+class _Untrained(r2i_agent.R2IAgent):
+  """Learns nothing, so that nothing is compiled."""
+
+  def _train(self, experience, weights=None):
+    self.train_step_counter.assign_add(1)
+    return tf_agent.LossInfo(tf.reduce_mean(experience.reward), {})
+
+
 def _run(path, **changes):
-  config = dataclasses.replace(fakes.r2i_config(), steps=160, **changes)
-  run.train(config, str(path))
+  """Conducts a short run of episodes of one step."""
+  config = schema.replace(fakes.r2i_config(), {'steps': 160, **changes})
+
+  def build_agent(time_step_spec, action_spec, config, train_step):
+    return _Untrained(time_step_spec, action_spec, config.agent, 0, train_step)
+
+  parts = dataclasses.replace(parts_lib.R2I_PARTS, build_agent=build_agent)
+  run.train(config, str(path), parts)
   return path
 
 
@@ -222,7 +239,6 @@ def test_without_looks_there_are_none(tmp_path):
   """And without held-out steps none are said to be."""
   path = _run(tmp_path / 'none', report_seconds=None)
   assert not (path / 'look').exists()
-  config = schema.replace(fakes.r2i_config(), {'replay.held_out': False})
-  path = _run(tmp_path / 'all', replay=config.replay)
+  path = _run(tmp_path / 'all', **{'replay.held_out': False})
   look = json.loads((path / 'look' / 'open_loop.json').read_text())
   assert look['held_out'] is False

@@ -120,10 +120,12 @@ def test_actions_are_those_that_were_taken(posterior):
 
 
 def _predict(model, experience, first, shown, steps):
+  observed = model.observe(experience, draws.fold_in(_SEED, 0))
   return open_loop.predict(
       model,
       experience,
-      model.observe(experience, draws.fold_in(_SEED, 0)),
+      observed.state,
+      observed.carry,
       model.features,
       tf.constant(first),
       tf.constant(shown),
