@@ -21,13 +21,13 @@ import json
 import pathlib
 import subprocess
 import sys
-from unittest import mock
 
 from absl import flags
 import numpy as np
 
 from benchmarks import tables
 from experiments import curves
+from experiments import cut as cut_lib
 from r2i_tf.programs import command_line
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -73,7 +73,6 @@ def _parse_name(name: str):
 
 def _train(workdir: pathlib.Path, setting: int, seed: int, cut: bool) -> None:
   from r2i_tf import run_config
-  from r2i_tf import ssm
   from r2i_tf.training import run
 
   config = dataclasses.replace(
@@ -83,24 +82,9 @@ def _train(workdir: pathlib.Path, setting: int, seed: int, cut: bool) -> None:
       steps=10_000_000,
       max_minutes=_MINUTES.value,
   )
-  memory = _cut_memory(ssm.S3MStack) if cut else contextlib.nullcontext()
+  memory = cut_lib.cut_memory() if cut else contextlib.nullcontext()
   with memory:
     run.train(config, str(workdir))
-
-
-def _cut_memory(stack):
-  """Returns a context in which every step of `stack` starts from a reset."""
-  import tensorflow as tf
-
-  call, step = stack.call, stack.step
-
-  def cut_call(self, u, carry, is_reset):
-    return call(self, u, carry, tf.ones_like(is_reset))
-
-  def cut_step(self, u, carry, is_reset, discretized=None):
-    return step(self, u, carry, tf.ones_like(is_reset), discretized)
-
-  return mock.patch.multiple(stack, call=cut_call, step=cut_step)
 
 
 def _report(runs: pathlib.Path, docs: pathlib.Path) -> None:

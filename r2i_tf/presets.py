@@ -347,9 +347,9 @@ _QUICKSTART: Changes = {
     'replay.sequence_length': 256,
     'stop_at_return': 0.95,
     **_of_agent(_DEBUG_AGENT),
-    # Two settings for a reward that comes once in an episode, for what its first
-    # step has shown (docs/learning.md). A sequence that begins in the middle has
-    # an end that nothing in it explains, which the model learns by heart.
+    # Two settings for a reward that comes once in an episode, for what its
+    # first step has shown (docs/learning.md). A sequence from the middle has an
+    # end that nothing in it explains, which the model learns by heart.
     'replay.episode_starts': 1.0,
     # Of 8 starts too few lie before an end, and a policy that is right in 98%
     # of the episodes slips back to 90%.

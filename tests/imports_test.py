@@ -129,6 +129,7 @@ def test_no_package_holds_more_than_about_a_fifth():
         'r2i_tf.programs.collect',
         'r2i_tf.programs.evaluate',
         'r2i_tf.programs.local_cluster',
+        'r2i_tf.programs.look',
         'r2i_tf.programs.replay_server',
         'r2i_tf.programs.report',
         'r2i_tf.programs.sweep',

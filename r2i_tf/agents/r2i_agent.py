@@ -22,6 +22,7 @@ from r2i_tf.agents import train_step as train_step_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.behavior import actions as actions_lib
 from r2i_tf.world_model import Carry
+from r2i_tf.world_model import Features
 from r2i_tf.world_model import WorldModel
 
 
@@ -119,6 +120,11 @@ class R2IAgent(tf_agent.TFAgent):
   def behavior(self) -> ActorCritic:
     """Actor and critic."""
     return self._behavior
+
+  @property
+  def policy_features(self) -> Features:
+    """The part of a state that actor and critic see."""
+    return self._policy_features
 
   @property
   def horizon(self) -> int:

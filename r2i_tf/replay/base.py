@@ -57,6 +57,8 @@ class Replay(abc.ABC):
   Attributes:
     report: Takes one line for the user, about files that cannot be read; by
       default it is logged.
+    is_read_only: Whether it only reads the files of a run, which may go on, and
+      leaves them all as they are; false unless it is set.
     fault: What went wrong inside of it, if anything did. TensorFlow, which
       calls it, passes on no more of an exception than its text.
   """
@@ -81,6 +83,7 @@ class Replay(abc.ABC):
     self.data_spec = data_spec
     self.streams = streams
     self.directory = directory
+    self.is_read_only = False
     self.fault: Optional[Exception] = None
     self.report: Callable[[str], Any] = logging.warning
     self.size = self.size_of(data_spec, streams, capacity)

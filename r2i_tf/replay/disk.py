@@ -269,6 +269,8 @@ class DiskReplay(numbered.NumberedReplay):
     try:
       if self._chunks[begin].is_intact(stream):
         return True
+      if self.is_read_only:
+        return False
       path.rename(path.with_name(_DAMAGED + path.name))
     except OSError:
       pass  # It cannot be read now; it may be at the next start.

@@ -15,6 +15,7 @@ import tree
 
 from r2i_tf import specs
 from r2i_tf.replay import base
+from r2i_tf.replay import episodes as episodes_lib
 from r2i_tf.replay import held_out
 from r2i_tf.replay import sampling as sampling_lib
 
@@ -86,6 +87,47 @@ class NumberedReplay(base.Replay):
   def _kept(self) -> int:
     """Steps of a stream that are kept."""
     return self.size.capacity // self.streams
+
+  def episodes(
+      self, count: int, length: int, most_bytes: int, seed: int
+  ) -> tuple[Any, np.ndarray]:
+    """Returns whole episodes that are over, none of them twice.
+
+    Steps must be trajectories, or have a part `step_type` at least.
+
+    Args:
+      count: How many at most; they are drawn from all.
+      length: Steps of an episode after which it is cut.
+      most_bytes: What they may take, at most; fewer are drawn then.
+      seed: Of the draw.
+
+    Returns:
+      A nest like `data_spec` of tensors [B, T, ...], T being the steps of the
+      longest, padded behind the end of each as `Sampling.whole_episodes` pads;
+      and the steps of each, int64 [B]. B is 0 where no episode is over.
+    """
+    found = episodes_lib.Episodes(
+        self.streams,
+        length,
+        True,
+        self._step_types,
+        held_out.Selection(held_out.Part.ALL, length).includes,
+    )
+    while True:
+      rows = found.held(self._held())
+      chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
+      longest = int(rows[chosen, 2].max(initial=1))
+      chosen = chosen[
+          : most_bytes // (longest * base.step_bytes(self.data_spec))
+      ]
+      starts, streams, lengths = rows[np.sort(chosen)].T.copy()
+      if self._can_read(sampling_lib.Draws(streams, starts, lengths)):
+        break
+    counts = tf.constant(lengths)
+    steps = self._sequences(
+        tf.constant(streams), tf.constant(starts), counts, longest
+    )
+    return _padded(steps, counts), lengths
 
   @abc.abstractmethod
   def _held(self) -> list[range]:

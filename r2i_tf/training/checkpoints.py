@@ -160,6 +160,39 @@ class CheckpointStore:
       )
     return None
 
+  def peek(self) -> Optional[tuple[pathlib.Path, Mapping[str, Any]]]:
+    """Reads the newest checkpoint that can be read, and changes no file.
+
+    For those who look at a run that may go on meanwhile, and may replace its
+    checkpoints by newer ones while they are read.
+
+    Returns:
+      Its directory and the counters it was saved with; None where there is no
+      checkpoint.
+
+    Raises:
+      errors.RunError: There are checkpoints, and none can be read.
+    """
+    tried: set[pathlib.Path] = set()
+    reason = ''
+    while True:
+      candidates = checkpoints_in(self._directory)
+      untried = [path for path in candidates if path not in tried]
+      if not untried:
+        break
+      tried.add(untried[-1])
+      try:
+        return untried[-1], self._read(untried[-1], lambda _: True)
+      except _READ_ERRORS as error:
+        reason = errors.first_line(error)
+    if not tried:
+      return None
+    raise errors.RunError(
+        f'none of the {len(tried)} checkpoints in {self._directory} can be read'
+        f' ({reason}): wait for the run to write another one, or look at'
+        ' another --workdir.'
+    )
+
   def _read(
       self,
       path: pathlib.Path,

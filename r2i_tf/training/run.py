@@ -127,7 +127,7 @@ class _Run:
     progress.note(room.check(size, paths.replay))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     step = checkpoints.step_of(newest[-1]) if newest else 0
-    seed = _seed(config.seed, step, hosts.index)
+    seed = seed_of_start(config.seed, step, hosts.index)
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
@@ -442,11 +442,16 @@ def _replay_size(
   return replay_class.size_of(data_spec, streams, capacity)
 
 
-def _seed(seed: int, step: int, host: int) -> int:
+def seed_of_start(seed: int, step: int, host: int = 0) -> int:
   """Returns the seed of a start of the run that goes on from `step`.
 
   A run that goes on must not live through the episodes of its beginning again,
   nor a host through those of another.
+
+  Args:
+    seed: Of the run.
+    step: 0 at the first start.
+    host: The number of this one of several.
   """
   words = [seed, step, host] if host else [seed, step]
   state = np.random.SeedSequence(words).generate_state(1)

@@ -7,7 +7,7 @@ metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
-look/                what the world model predicts, as pictures and numbers
+look/                what has been seen of the agent, as pictures and numbers
 outcome.json         what has come out, once it has ended
 .lock                the process that the run is in, while it is
 """
@@ -207,7 +207,37 @@ class Workdir:
           f'--workdir {self.path} cannot be written: {error.strerror}.'
       ) from error
 
-  def _check_same(self, config: run_config.RunConfig) -> None:
+  def read_config(self) -> run_config.RunConfig:
+    """Returns the configuration of the run that is in the directory.
+
+    Fields that it lacks have their defaults.
+
+    Raises:
+      errors.RunError: There is no run, or one of another version.
+    """
+    if not self.config.exists():
+      raise errors.RunError(
+          f'there is no run in {self.path}: it has no config.json; give the'
+          ' --workdir of one that has begun.'
+      )
+    old = self._recorded()
+    known = schema.to_mapping(run_config.RunConfig())
+    for name in list(_unknown(old, known)):
+      _drop(old, name)  # They only end or display a run.
+    try:
+      return schema.from_mapping(run_config.RunConfig, old)
+    except schema.ConfigError as error:
+      raise errors.RunError(
+          f'{self.config} is not as this version of r2i_tf writes it: {error}'
+      ) from error
+
+  def _recorded(self) -> dict[str, Any]:
+    """Returns the configuration as `create` wrote it.
+
+    Raises:
+      errors.RunError: It cannot be read, or has fields that matter and that
+        this version does not have.
+    """
     try:
       record = json.loads(self.config.read_text(encoding='utf-8'))
       old = dict(record['config'])
@@ -226,6 +256,11 @@ class Workdir:
           f' {_few(unknown)}, which this version does not have: go on with that'
           ' version or use another --workdir.'
       )
+    return old
+
+  def _check_same(self, config: run_config.RunConfig) -> None:
+    old = self._recorded()
+    defaults = schema.to_mapping(run_config.RunConfig())
     changed = [
         f'{name} is {before!r} there and {now!r} here'
         for name, before, now in schema.differences(
@@ -271,6 +306,14 @@ def _unknown(
         isinstance(value, dict) and isinstance(known[key], dict) and known[key]
     ):
       yield from _unknown(value, known[key], name)
+
+
+def _drop(config: dict[str, Any], name: str) -> None:
+  """Removes the field of a dotted name."""
+  *groups, field = name.split('.')
+  for group in groups:
+    config = config[group]
+  del config[field]
 
 
 def _completed(

@@ -15,6 +15,7 @@ model (arXiv 2403.04253, section 3):
 """
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 import tensorflow as tf
@@ -184,6 +185,10 @@ class WorldModel(tf.Module):
     """The other predictions, by the names of their losses."""
     return self._heads
 
+  def moduli(self) -> Sequence[tf.Tensor]:
+    """What a step leaves of x_t; see `SequenceModel.moduli`."""
+    return self._sequence_model.moduli()
+
   # Distributions ------------------------------------------------------------
 
   def embed(self, observation: Any) -> tf.Tensor:
@@ -342,7 +347,20 @@ class WorldModel(tf.Module):
       seed: Of the draws of the latents, one of `draws`; with the non-recurrent
         posterior also as TFP takes them.
     """
-    embedding = self.embed(experience.observation)
+    return self.observe_embedded(
+        self.embed(experience.observation), experience, seed
+    )
+
+  def observe_embedded(
+      self, embedding: tf.Tensor, experience: structures.Experience, seed: Any
+  ) -> Observed:
+    """Runs the model along sequences whose observations are embedded already.
+
+    Args:
+      embedding: e_t, float32 [B, T, E].
+      experience: [B, T]; its observations are not read.
+      seed: As for `observe`.
+    """
     output, carry, posterior = self._inference.sequence(
         embedding, experience, seed
     )

@@ -184,6 +184,7 @@ _TRAIN = 'r2i-train --config=quickstart --workdir=run'
 _COMMAND, _CONFIG, _FILE = 'The command line', 'Fields', 'Config files'
 _WORKDIR, _TASK, _POLICY = 'Directories', 'Tasks', 'Policies'
 _SWEEP = 'Sweeps and reports'
+_LOOK = 'Looking'
 
 
 def _field(what: str, setting: str) -> Case:
@@ -460,4 +461,11 @@ CASES = (
         'r2i-report --output=report runs',
         lambda: _written({'runs/notes.txt': ''}),
     ),
+    Case(_LOOK, 'No run there', 'r2i-look --workdir=run'),
+    Case(
+        _LOOK,
+        'Something that cannot be made',
+        'r2i-look --workdir=run --make=timescales,probe',
+    ),
+    Case(_LOOK, 'Other episodes', 'r2i-look --workdir=run --source=disk'),
 )

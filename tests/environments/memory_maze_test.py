@@ -55,3 +55,18 @@ def test_maze_is_seen_from_this_process(capfd):
   env.close()
   # Gym at its import, and dm_control at each reset, have more to say.
   assert capfd.readouterr().err == ''
+
+
+def test_the_variant_with_ground_truth_shows_the_same_maze():
+  """Beside the same image, where the agent and the objects are."""
+  env = environments.load('memory_maze/9x9', seed=2)
+  image = env.reset().observation
+  env.close()
+  variant = suites.with_ground_truth('memory_maze/9x9')
+  env = environments.load(variant, seed=2)
+  seen = env.reset().observation
+  env.close()
+  np.testing.assert_array_equal(seen['image'], image)
+  assert seen['agent_pos'].shape == (2,) and seen['targets_pos'].shape == (3, 2)
+  assert suites.with_ground_truth(variant) == variant
+  assert suites.with_ground_truth('bsuite/catch/0') == 'bsuite/catch/0'

@@ -51,7 +51,7 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path):
   assert not workdir.exists()
 
 
-def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
+def test_a_run_is_stopped_gone_on_with_looked_at_and_evaluated(tmp_path):
   """From SIGTERM to the printed evaluate command, only plain lines appear."""
   workdir = tmp_path / 'run'
   process = _train(workdir, '--config.steps=1e6')
@@ -78,6 +78,11 @@ def test_a_run_is_stopped_gone_on_with_and_evaluated(tmp_path):
   command = output.splitlines()[-1]
   assert command.startswith('evaluate with: ')
   assert 'python launch/evaluate.py ' in command
+
+  process = _start('look', f'--workdir={workdir}', '--make=timescales')
+  output, error = process.communicate()
+  assert (process.returncode, error) == (0, '')
+  assert output.splitlines()[-1] == str(workdir / 'look')
 
   arguments = command.split()[4:]
   # The episodes of this task have a hundred steps.

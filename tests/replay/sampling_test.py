@@ -255,3 +255,37 @@ def test_a_padded_episode_has_the_loss_of_the_episode(tmp_path, monkeypatch):
   (padded,) = replay.sample(4, 8, sampling).take(1)
   alone = tf.nest.map_structure(lambda leaf: leaf[:, :5], padded)
   np.testing.assert_allclose(loss(padded), loss(alone), rtol=1e-5)
+
+
+@pytest.mark.parametrize('kind', _KINDS)
+def test_episodes_are_whole_and_none_comes_twice(tmp_path, kind):
+  """All that are over, cut and padded; fewer where they take too much."""
+  types = np.stack([_episodes(5, 3, 7, 9)] * _STREAMS)
+  replay = kind(_spec(), _STREAMS, _STREAMS * 40, tmp_path / 'replay')
+  for number in range(20):  # The last one goes on.
+    replay.add(_steps(number, types))
+  every = 10**6
+  steps, lengths = replay.episodes(every, 6, every, seed=0)
+  assert sorted(lengths) == sorted([5, 3, 6] * _STREAMS)
+  shape = steps.step_type.shape
+  assert shape == (3 * _STREAMS, 6)
+  behind = np.arange(6) >= lengths[:, np.newaxis]
+  np.testing.assert_array_equal(steps.step_type.numpy()[behind], 2)
+  np.testing.assert_array_equal(steps.action.numpy()[behind], 0)
+  first = {
+      tuple(row) for row in steps.observation.numpy()[:, 0].reshape(-1, 48)
+  }
+  assert len(first) == len(lengths)
+  step_bytes = replay.size_of(_spec(), 1, 1).step_bytes
+  fewer, _ = replay.episodes(every, 6, 2 * 6 * step_bytes, seed=0)
+  assert fewer.step_type.shape[0] == 2
+  assert len(replay.episodes(3, 6, every, seed=0)[1]) == 3
+
+
+def test_a_replay_without_an_episode_has_none(tmp_path):
+  """Not the beginning of one."""
+  replay = _KINDS[0](_spec(), _STREAMS, _STREAMS * 40, tmp_path / 'replay')
+  types = np.stack([_episodes(9)] * _STREAMS)
+  for number in range(5):
+    replay.add(_steps(number, types))
+  assert not len(replay.episodes(10, 20, 10**6, seed=0)[1])

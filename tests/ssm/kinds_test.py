@@ -348,3 +348,18 @@ def test_what_a_kind_cannot_do_is_refused(kind, changes, message):
   with pytest.raises(ValueError, match=message):
     _layer(kind, **changes)
   assert not options.refusal(_Kind.MIMO, _BILINEAR, _CONVOLUTION, True, -1.0)
+
+
+@pytest.mark.parametrize('kind,changes', _KINDS)
+def test_moduli_are_what_a_step_leaves(kind, changes):
+  """Of each channel, once its inputs are zeros; or a kind has none."""
+  layer = _layer(kind, **changes)
+  moduli = layer.moduli()
+  if kind in (_Kind.SISO_DPLR, _Kind.SELECTIVE):
+    assert moduli is None
+    return
+  _, carry, _ = _sequence(layer)
+  silence = tf.zeros([2, 10, _WIDTH])
+  _, states = layer(silence, carry)
+  size = tf.norm(states[:, -1], axis=-2) / tf.norm(carry, axis=-2)
+  np.testing.assert_allclose(size, [moduli**10] * 2, rtol=1e-4)

@@ -101,3 +101,34 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier(
   with pytest.raises(errors.RunError, match='No space left'):
     store.save([2], {'step': 2})
   assert _store(tmp_path)[0].restore() == {'step': 1}
+
+
+def test_peeking_changes_no_file(tmp_path):
+  """Not even a damaged one's name; the newest that can be read is read."""
+  _save(tmp_path, 1, 2)
+  _damage_length(_data_file(tmp_path, 2))
+  before = sorted(path.name for path in tmp_path.iterdir())
+  store, variable, _ = _store(tmp_path)
+  path, state = store.peek()
+  assert (path.name, state) == ('000000000001', {'step': 1})
+  assert variable.numpy().tolist() == [1.0] * 100
+  assert sorted(path.name for path in tmp_path.iterdir()) == before
+  _damage_presence(_data_file(tmp_path, 1))
+  with pytest.raises(errors.RunError, match='none of the 2 checkpoints'):
+    _store(tmp_path)[0].peek()
+  assert _store(tmp_path / 'none')[0].peek() is None
+
+
+def test_peeking_finds_what_a_run_has_written_meanwhile(tmp_path, monkeypatch):
+  """One that is gone when it is read has given way to a newer one."""
+  _save(tmp_path, 1, 2)
+  store, _, _ = _store(tmp_path)
+  read = store._read
+
+  def read_late(path, with_parts):
+    monkeypatch.setattr(store, '_read', read)
+    _save(tmp_path, 3, 4)  # Which removes those before.
+    return read(path, with_parts)
+
+  monkeypatch.setattr(store, '_read', read_late)
+  assert store.peek()[1] == {'step': 4}

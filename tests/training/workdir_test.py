@@ -246,3 +246,22 @@ def test_checkpoints_of_an_unknown_run_are_refused(tmp_path):
   (tmp_path / 'checkpoints').mkdir()
   with pytest.raises(errors.RunError, match='no config.json'):
     workdir.Workdir(str(tmp_path)).check(fakes.config())
+
+
+def test_the_configuration_of_a_run_is_read_back(tmp_path):
+  """As it was started; what came later has its default, or does not matter."""
+  config = fakes.config()
+  directory = _created(tmp_path / 'run', config)
+  assert directory.read_config() == config
+  record = json.loads(directory.config.read_text())
+  record['config']['evaluation_of_tomorrow'] = 3
+  record['config']['replay']['of_tomorrow'] = 3
+  del record['config']['replay']['stride']
+  directory.config.write_text(json.dumps(record))
+  with pytest.raises(errors.RunError, match='another version of r2i_tf'):
+    directory.read_config()
+  del record['config']['evaluation_of_tomorrow']
+  del record['config']['replay']['of_tomorrow']
+  record['config']['pool']['of_tomorrow'] = 3
+  directory.config.write_text(json.dumps(record))
+  assert directory.read_config() == config

@@ -164,6 +164,22 @@ def component_names(task: Task, count: int) -> Optional[Sequence[str]]:
   return SUITES[suite].component_names(name, count) if suite in SUITES else None
 
 
+def with_ground_truth(task: Task) -> Task:
+  """Returns the variant of a task that shows what its agent does not see.
+
+  Its observation is a dict, of which `image` is the task's own observation. A
+  task that has no such variant is returned as it is.
+
+  Args:
+    task: As `make` takes it.
+  """
+  if isinstance(task, str):
+    suite, name = check_name(task)
+    if suite == memory_maze.SUITE.name:
+      return f'{suite}/{memory_maze.with_ground_truth(name)}'
+  return task
+
+
 def with_module(task: Task) -> Optional[str]:
   """Returns the name by which another process finds a task of this one's.
 

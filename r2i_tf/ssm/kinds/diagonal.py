@@ -102,6 +102,10 @@ class DiagonalLayer(interface.StateSpaceLayer):
   ) -> tf.Tensor:
     """B_bar u, float32 [..., 2, P]."""
 
+  def moduli(self) -> Optional[tf.Tensor]:
+    """See `StateSpaceLayer.moduli`."""
+    return tf.norm(self.discretize().lambda_bar, axis=0)
+
   def states(
       self,
       u: tf.Tensor,

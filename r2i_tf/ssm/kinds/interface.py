@@ -84,6 +84,14 @@ class StateSpaceLayer(tf.keras.layers.Layer, abc.ABC):
   def discretize(self) -> Discretized:
     """Returns the arrays that `step` reads, from the variables as they are."""
 
+  def moduli(self) -> Optional[tf.Tensor]:
+    """Returns what a step leaves of each state, a factor: float32 [P].
+
+    |lambda_bar| of each channel. None where it is no number of a channel's own:
+    because a step mixes the states, or because it depends on the input.
+    """
+    return None
+
   @abc.abstractmethod
   def states(
       self,

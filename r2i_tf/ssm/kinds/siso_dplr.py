@@ -133,6 +133,9 @@ class LowRankSSM(siso.ChannelSSM):
         initial_state=self.initial_state,
     )
 
+  def moduli(self) -> None:
+    """None: a step mixes the states of a channel."""
+
   def states(
       self,
       u: tf.Tensor,

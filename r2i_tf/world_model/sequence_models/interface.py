@@ -87,6 +87,13 @@ class SequenceModel(tf.keras.layers.Layer, abc.ABC):
       h, float32 [B, T, D], and the memory after each step, leaves [B, T, ...].
     """
 
+  def moduli(self) -> Sequence[tf.Tensor]:
+    """Returns what a step leaves of x_t, |lambda_bar|, float32 [P] a layer.
+
+    None of them for a memory whose steps are no such factors.
+    """
+    return ()
+
   def parameter_groups(self) -> Sequence[networks.ParameterGroup]:
     """Returns the groups of variables that train at a rate of their own."""
     return ()

@@ -119,6 +119,11 @@ class S3MSequenceModel(interface.SequenceModel):
       y, states = self._stack(u, self._state(memory))
     return tf.cast(self._output(y), tf.float32), self._flat(states)
 
+  def moduli(self) -> Sequence[tf.Tensor]:
+    """Returns |lambda_bar| of the layers that have one a channel."""
+    found = [layer.ssm.moduli() for layer in self._stack.layers]
+    return [moduli for moduli in found if moduli is not None]
+
   def parameter_groups(self) -> Sequence[networks.ParameterGroup]:
     """Returns the state-space parameters of all layers, without decay."""
     variables = tuple(self._stack.ssm_variables)

@@ -1,0 +1,250 @@
+"""A look into a run: what is made, and the files that it becomes.
+
+<workdir>/look/
+  probes.json, probes.png            how long states hold what was seen
+  timescales.json, timescales.png    half-lives of the memory's channels
+  sensitivity.json, sensitivity.png  what reward predictions hang on
+  open_loop.json, open_loop...       what the model foresees (`training.looks`)
+
+A JSON file names its picture by `picture`, and is written after it, each at
+once or not at all. A picture that there is nothing to draw on is not made.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+import enum
+import pathlib
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from r2i_tf.analysis import episodes as episodes_lib
+from r2i_tf.analysis import opened
+from r2i_tf.analysis import probes
+from r2i_tf.analysis import sensitivity
+from r2i_tf.analysis import states
+from r2i_tf.analysis import targets as targets_lib
+from r2i_tf.analysis import timescales
+from r2i_tf.analysis import writing
+from r2i_tf.pictures import probes as probe_pictures
+from r2i_tf.pictures import timescales as timescale_pictures
+from r2i_tf.training import looks
+from r2i_tf.training import parts as parts_lib
+from r2i_tf.training import sequences
+
+_BATCHES = 4  # Of sequences that open-loop errors are taken over.
+
+
+class Part(enum.Enum):
+  """What can be made."""
+
+  TIMESCALES = 'timescales'
+  SENSITIVITY = 'sensitivity'
+  OPEN_LOOP = 'open_loop'
+  PROBES = 'probes'
+
+
+class Source(enum.Enum):
+  """Where the episodes come from that are looked at."""
+
+  REPLAY = 'replay'  # Those that the world model has learned from.
+  NEW = 'new'  # By the policy of the checkpoint that collects.
+
+
+def look(
+    workdir: str,
+    make: Collection[Part] = tuple(Part),
+    source: Source = Source.REPLAY,
+    episodes: int = 400,
+    seed: int = 0,
+    note: Callable[[str], None] = print,
+    parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
+) -> pathlib.Path:
+  """Looks into a run and writes what is found.
+
+  Args:
+    workdir: The run's directory. The run may go on meanwhile.
+    make: What to make.
+    source: Where the episodes come from.
+    episodes: How many of them at most.
+    seed: Of what is drawn.
+    note: Takes a line for each thing that is done.
+    parts: Those that the run was started with.
+
+  Returns:
+    The directory of the files.
+
+  Raises:
+    errors.RunError: There is nothing to look into, or nothing can be written.
+      What has been made until then is there.
+  """
+  clock = _Clock(note)
+  run = opened.open_run(workdir, parts, note)
+  clock.tell(
+      f'{run.paths.path} at step {run.environment_steps:,}, of task'
+      f' {run.config.task}'
+  )
+  writer = writing.Writer(run)
+  if Part.TIMESCALES in make:
+    _timescales(run, writer)
+    clock.tell(Part.TIMESCALES.value)
+  if set(make) <= {Part.TIMESCALES}:
+    return writer.directory
+  draw = {Source.REPLAY: episodes_lib.of_replay, Source.NEW: episodes_lib.new}
+  found = draw[source](run, episodes, seed)
+  clock.tell(
+      f'{len(found.lengths):,} episodes'
+      f' {"acted" if found.is_new else "of the replay"}, of'
+      f' {found.lengths.min()} to {found.lengths.max()} steps'
+  )
+  if Part.SENSITIVITY in make:
+    _sensitivity(run, found, seed, writer)
+    clock.tell(Part.SENSITIVITY.value)
+  if Part.OPEN_LOOP in make:
+    _open_loop(run, found, seed, writer)
+    clock.tell(Part.OPEN_LOOP.value)
+  if Part.PROBES in make:
+    _probes(run, found, seed, writer, clock)
+  return writer.directory
+
+
+class _Clock:
+  """Tells what has been done, and how many seconds it took."""
+
+  def __init__(self, note: Callable[[str], None]):
+    self.note = note
+    self._begin = time.monotonic()
+
+  def tell(self, done: str) -> None:
+    """Tells it of all that has been done since the last call."""
+    now = time.monotonic()
+    self.note(f'{done} ({now - self._begin:.1f} s)')
+    self._begin = now
+
+
+def _timescales(run: opened.OpenedRun, writer: writing.Writer) -> None:
+  pairs = [
+      (timescales.half_lives(start), timescales.half_lives(now.numpy()))
+      for start, now in zip(run.moduli_at_start, run.agent.world_model.moduli())
+  ]
+  writer.write(
+      Part.TIMESCALES.value,
+      {'layers': [{'at_start': start, 'now': now} for start, now in pairs]},
+      (lambda path: timescale_pictures.draw_half_lives(pairs, path))
+      if pairs
+      else None,
+  )
+
+
+def _sensitivity(
+    run: opened.OpenedRun,
+    episodes: episodes_lib.Episodes,
+    seed: int,
+    writer: writing.Writer,
+) -> None:
+  found = sensitivity.of_rewards(run.agent, episodes, seed)
+  if found is None:
+    nothing = {'episodes': 0, 'lags': [], 'gradient': [], 'action_gradient': []}
+    writer.write(Part.SENSITIVITY.value, nothing, None)
+    return
+  lags, embedding, action = (
+      x.tolist() for x in (found.lags, found.embedding, found.action)
+  )
+  writer.write(
+      Part.SENSITIVITY.value,
+      {
+          'episodes': found.episodes,
+          'lags': lags,
+          'gradient': embedding,
+          'action_gradient': action,
+      },
+      lambda path: timescale_pictures.draw_sensitivity(
+          lags, embedding, action, path
+      ),
+  )
+
+
+def _open_loop(
+    run: opened.OpenedRun,
+    episodes: episodes_lib.Episodes,
+    seed: int,
+    writer: writing.Writer,
+) -> None:
+  """Has the run's own look made: of sequences as it draws them, or new ones."""
+  if episodes.is_new or run.replay is None:
+    few = episodes.some(np.arange(len(episodes.lengths)) < sequences.BATCH)
+    steps = tf.nest.map_structure(tf.constant, few.trajectory)
+    drawn = [sequences.Drawn(steps, True)]
+  else:
+    draw = sequences.from_replay(run.replay, run.config.replay, seed)
+    drawn = [sample for sample in (draw() for _ in range(_BATCHES)) if sample]
+  with writer.writing():
+    looks.look_at(
+        run.agent,
+        [sample.trajectory for sample in drawn],
+        writer.directory,
+        run.environment_steps,
+        run.train_steps,
+        all(sample.held_out for sample in drawn),
+    )
+
+
+def _probes(
+    run: opened.OpenedRun,
+    episodes: episodes_lib.Episodes,
+    seed: int,
+    writer: writing.Writer,
+    clock: _Clock,
+) -> None:
+  of_steps = states.of_episodes(run.agent, episodes, seed)
+  lengths = of_steps.lengths
+  clock.tell(f'states of {len(lengths):,} of them')
+  found = targets_lib.find(
+      episodes.trajectory.observation, episodes.truths, episodes.lengths
+  )
+  parts = probes.split(len(lengths), seed)
+  lags = probes.log_lags(lengths)
+  panels = []
+  for target in found.targets:
+    target = target.of_episodes(len(lengths))
+    for kind, title in (
+        (probes.by_lag, target.name),
+        (probes.by_age, f'first {target.name}'),
+    ):
+      curves = {
+          name: kind(features, target, lengths, lags, parts, seed)
+          for name, features in of_steps.features.items()
+      }
+      if any(x is not None for scores in curves.values() for x in scores):
+        panels.append(
+            probe_pictures.Panel(
+                title,
+                'accuracy' if target.classes else 'r2',
+                probes.chance(target),
+                lags,
+                curves,
+            )
+        )
+    clock.tell(f'probes of {target.name}')
+  for name, reason in found.left_out.items():
+    clock.note(f'no probe of {name}: {reason}')
+  writer.write(
+      Part.PROBES.value,
+      {
+          'episodes': len(lengths),
+          'held_out': episodes.is_new,
+          'targets': [
+              {
+                  'name': panel.title,
+                  'measure': panel.measure,
+                  'chance': panel.chance,
+                  'lags': panel.lags,
+                  'curves': panel.curves,
+              }
+              for panel in panels
+          ],
+          'left_out': found.left_out,
+      },
+      (lambda path: probe_pictures.draw(panels, path)) if panels else None,
+  )

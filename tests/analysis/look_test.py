@@ -1,0 +1,158 @@
+"""A look into a run, from its directory to the files."""
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from r2i_tf import errors
+from r2i_tf import run_config
+from r2i_tf import training
+from r2i_tf.analysis import episodes
+from r2i_tf.analysis import look
+from r2i_tf.analysis import opened
+from r2i_tf.training import workdir as workdir_lib
+from tests.training import fakes
+
+_KINDS = (run_config.ReplayKind.MEMORY, run_config.ReplayKind.DISK)
+
+
+def _config(kind):
+  config = fakes.r2i_config()
+  return dataclasses.replace(
+      config,
+      steps=140,
+      prefill=1_000,  # No train step, so nothing is compiled.
+      replay=dataclasses.replace(config.replay, kind=kind),
+  )
+
+
+def _files(directory):
+  return {
+      path: (path.stat().st_mtime_ns, path.read_bytes())
+      for path in directory.rglob('*')
+      if path.is_file()
+  }
+
+
+def _values(agent):
+  return [variable.numpy() for variable in agent.variables]
+
+
+@pytest.fixture(scope='module', params=_KINDS, ids=lambda kind: kind.value)
+def run(request, tmp_path_factory):
+  """A run that is over: its directory, its agent, and that at its start."""
+  agents, at_start = [], []
+
+  def build(*arguments):
+    agents.append(training.R2I_PARTS.build_agent(*arguments))
+    moduli = agents[-1].world_model.moduli()
+    at_start.append([layer.numpy() for layer in moduli])
+    for variable in agents[-1].trainable_variables:
+      variable.assign_sub(0.1 * tf.ones_like(variable))  # It has learned.
+    return agents[-1]
+
+  workdir = tmp_path_factory.mktemp('run')
+  parts = dataclasses.replace(training.R2I_PARTS, build_agent=build)
+  training.train(_config(request.param), str(workdir), parts)
+  return workdir, agents[0], at_start[0]
+
+
+def test_the_opened_agent_is_the_one_that_was_saved(run):
+  """All of its variables; the counts are those of the run's end."""
+  workdir, agent, at_start = run
+  found = opened.open_run(str(workdir))
+  assert (found.environment_steps, found.train_steps) == (140, 0)
+  for one, other in zip(_values(found.agent), _values(agent)):
+    np.testing.assert_array_equal(one, other)
+  for one, other in zip(found.moduli_at_start, at_start):
+    np.testing.assert_array_equal(one, other)
+  now = found.agent.world_model.moduli()[0].numpy()
+  assert np.any(now != found.moduli_at_start[0])
+
+
+def test_episodes_of_the_replay_are_whole_and_different(run):
+  """From a first step to a last one, and none comes twice."""
+  found = opened.open_run(str(run[0]))
+  drawn = episodes.of_replay(found, 1000, seed=0)
+  steps = drawn.trajectory.step_type
+  assert len(steps) > 10 and np.all(steps[:, 0] == 0)
+  assert np.all(steps[np.arange(len(steps)), drawn.lengths - 1] == 2)
+  # 140 transitions of two streams, three in each episode.
+  assert len(steps) == 2 * (70 // 3)
+  few = episodes.of_replay(found, 3, seed=1)
+  assert len(few.lengths) == 3
+
+
+def test_a_look_writes_its_files_and_touches_no_other(run):
+  """Each JSON names its picture, and all are in `look`."""
+  workdir, _, _ = run
+  before = _files(workdir)
+  lines = []
+  directory = look.look(str(workdir), episodes=30, note=lines.append)
+  assert directory == workdir / 'look'
+  after = _files(workdir)
+  assert {path: after[path] for path in before} == before
+  new = {path.relative_to(workdir) for path in after} - {
+      path.relative_to(workdir) for path in before
+  }
+  assert {path.parts[0] for path in new} == {'look'}
+  found = {
+      part: json.loads((directory / f'{part.value}.json').read_text())
+      for part in look.Part
+  }
+  for part, values in found.items():
+    assert values['environment_steps'] == 140
+    pictures = values.get('pictures') or [{'png': values['picture']}]
+    for picture in pictures:
+      assert (directory / picture['png']).stat().st_size > 1000, part
+  (layer,) = found[look.Part.TIMESCALES]['layers']
+  assert len(layer['at_start']) == len(layer['now']) == 4
+  assert found[look.Part.SENSITIVITY]['lags'][0] == 0
+  probes = found[look.Part.PROBES]
+  assert not probes['held_out'] and probes['episodes'] == 30
+  first = probes['targets'][-1]
+  assert (first['name'], first['chance']) == ('first observation[2]', 0.5)
+  # The policy sees z, which is made of the observation of the step.
+  assert set(first['curves']) == {'x', 'h', 'z', 'policy', 'present'}
+  assert first['curves']['present'][0] == 1.0
+  assert all(line.count('\n') == 0 for line in lines)
+
+
+def test_new_episodes_are_none_of_the_replay(run):
+  """They are acted, as many as asked for, and are whole."""
+  found = opened.open_run(str(run[0]))
+  acted = episodes.new(found, 5, seed=0)
+  assert acted.is_new and len(acted.lengths) == 5
+  steps = acted.trajectory.step_type
+  assert np.all(steps[:, 0] == 0)
+  assert np.all(steps[np.arange(5), acted.lengths - 1] == 2)
+  again = episodes.new(found, 5, seed=0)
+  np.testing.assert_array_equal(
+      acted.trajectory.observation, again.trajectory.observation
+  )
+
+
+def test_a_directory_without_a_run_is_one_sentence(tmp_path):
+  """Also that of a run that has written no checkpoint yet."""
+  with pytest.raises(errors.RunError, match='no run in .*config.json'):
+    look.look(str(tmp_path / 'nothing'))
+  config = _config(run_config.ReplayKind.MEMORY)
+  workdir_lib.Workdir(str(tmp_path / 'young')).create(config)
+  with pytest.raises(errors.RunError, match='no checkpoint yet.*300 seconds'):
+    look.look(str(tmp_path / 'young'))
+  assert [path.name for path in pathlib.Path(tmp_path).rglob('*')] == [
+      'young',
+      'config.json',
+  ]
+
+
+def test_a_replay_in_a_server_is_one_sentence(run):
+  """It is not restored, and new episodes are there all the same."""
+  found = dataclasses.replace(opened.open_run(str(run[0])), replay=None)
+  with pytest.raises(errors.RunError, match='in a server.*--source=new'):
+    episodes.of_replay(found, 1, seed=0)
+  assert len(episodes.new(found, 1, seed=0).lengths) == 1
