@@ -4,15 +4,16 @@ It is driven by its own protocol, JSON between null bytes on the descriptors 3
 and 4, so that no library and no port is needed.
 """
 
+import base64
 from collections.abc import Iterator
 from collections.abc import Mapping
-import base64
 import contextlib
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from typing import Any, Optional
 
@@ -25,6 +26,14 @@ _FLAGS = (
     '--no-sandbox',  # It opens our own files only, and CI may be root.
     '--remote-debugging-pipe',
 )
+# Puts two descriptors, whichever they are, where the browser looks for them.
+_LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 # What is wrong with the page that is open, as a list of sentences.
 _FAULTS = r"""
 (() => {
@@ -34,7 +43,7 @@ _FAULTS = r"""
     const wide = [...document.body.querySelectorAll('*')].filter(
         (e) => e.getBoundingClientRect().right > innerWidth + 0.5 &&
                !e.closest('.scroll'));
-    faults.push(`wider than the screen, ${root.scrollWidth} of ${innerWidth}: ` +
+    faults.push(`wider than the screen, ${root.scrollWidth}: ` +
                 wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120)));
   }
   for (const image of document.images) {
@@ -81,7 +90,7 @@ class Browser:
       answers: The one that gives answers and events.
     """
     self._commands = commands
-    self._answers = os.fdopen(answers, 'rb')
+    self._answers = answers
     self._buffer = b''
     self._count = 0
     self._session: Optional[str] = None
@@ -160,7 +169,7 @@ class Browser:
   def _receive(self) -> Mapping[str, Any]:
     """Returns the next message, and notes what it says of the page."""
     while b'\0' not in self._buffer:
-      data = os.read(self._answers.fileno(), 1 << 16)
+      data = os.read(self._answers, 1 << 16)
       assert data, 'the browser has ended'
       self._buffer += data
     text, _, self._buffer = self._buffer.partition(b'\0')
@@ -187,10 +196,7 @@ def start() -> Iterator[Browser]:
   with tempfile.TemporaryDirectory() as profile:
     process = subprocess.Popen(
         [
-            'sh',
-            '-c',
-            f'exec "$@" 3<&{from_us} 4>&{to_us}',
-            'sh',
+            *(sys.executable, '-c', _LAUNCH, str(from_us), str(to_us)),
             program,
             *_FLAGS,
             f'--user-data-dir={profile}',
@@ -205,6 +211,7 @@ def start() -> Iterator[Browser]:
       yield Browser(commands, answers)
     finally:
       os.close(commands)  # The end of its input ends it.
+      os.close(answers)
       try:
         process.wait(timeout=10)
       except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Axes of charts: where a value stands, which ticks there are, how they read."""
+"""Axes of charts: where a value stands, where ticks are, and how they read."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -121,6 +121,6 @@ def fitting(low: float, high: float) -> Axis:
 
 
 def _nice(step: float) -> float:
-  """Returns the round number, 1, 2 or 5 times a power of ten, from `step` on."""
+  """Returns the next of 1, 2 and 5 times a power of ten."""
   power = 10.0 ** math.floor(math.log10(step))
   return next(m * power for m in (1, 2, 5, 10) if m * power >= step * 0.999)

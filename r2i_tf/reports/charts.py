@@ -68,9 +68,7 @@ class Look(NamedTuple):
   has_legend: bool = True
 
 
-def chart(
-    title: str, lines: Sequence[Line], look: Look, note: str = ''
-) -> str:
+def chart(title: str, lines: Sequence[Line], look: Look, note: str = '') -> str:
   """Returns a chart as a figure.
 
   Args:
@@ -102,7 +100,8 @@ def chart(
       for tick in x.ticks
   ]
   labels += [
-      f'<span class="mark" style="bottom:{y.at(value):.2f}%">'
+      f'<span class="mark {_side(value, shown, y)}"'
+      f' style="bottom:{y.at(value):.2f}%">'
       f'{markup.escape(name)}</span>'
       for name, value in look.marks.items()
       if y.holds(value)
@@ -140,9 +139,7 @@ def legend(lines: Sequence[Line]) -> str:
   return f'<ul class="legend">{items}</ul>'
 
 
-def _axes(
-    lines: Sequence[Line], look: Look
-) -> tuple[axes.Axis, axes.Axis]:
+def _axes(lines: Sequence[Line], look: Look) -> tuple[axes.Axis, axes.Axis]:
   xs = np.concatenate([line.x for line in lines])
   if look.x_places:
     x = axes.ordinal(look.x_places)
@@ -171,7 +168,7 @@ def _axes(
 
 
 def _thinned(line: Line) -> Line:
-  """Returns a line of so many points as can be seen, its extremes among them."""
+  """Returns as many points as can be seen, the extremes among them."""
   count = len(line.y)
   if count <= 2 * _BUCKETS or line.low is not None:
     return line
@@ -241,7 +238,10 @@ def _healthy(look: Look, y: axes.Axis) -> str:
 def _grid(x: axes.Axis, y: axes.Axis) -> str:
   rows = ''.join(f'M0 {100 - y.at(tick):.2f}H100' for tick in y.ticks)
   stubs = ''.join(f'M{x.at(tick):.2f} 100v2' for tick in x.ticks)
-  return f'<path class="lines" d="{rows}"/><path class="axis" d="M0 100H100{stubs}"/>'
+  return (
+      f'<path class="lines" d="{rows}"/>'
+      f'<path class="axis" d="M0 100H100{stubs}"/>'
+  )
 
 
 def _marks(marks: Mapping[str, float], y: axes.Axis) -> str:
@@ -258,6 +258,18 @@ def _swatch(style: int) -> str:
       '<svg class="swatch" viewBox="0 0 30 10" aria-hidden="true">'
       f'<path class="{_classes(style)}" d="M0 5H30"/></svg>'
   )
+
+
+def _side(value: float, lines: Sequence[Line], y: axes.Axis) -> str:
+  """Returns at which end of a mark the lines leave room for its name."""
+  left, right = (
+      min(
+          abs(y.at(line.y[np.isfinite(line.y)][end]) - y.at(value))
+          for line in lines
+      )
+      for end in (0, -1)
+  )
+  return 'left' if left >= right else 'right'
 
 
 def _in_words(title: str, lines: Sequence[Line], look: Look) -> str:

@@ -1,8 +1,8 @@
 """The command that makes a run again, from its configuration.
 
-config.json has every field, but not the recipe that they came from: the one that
-is nearest is named here, with a flag for each difference. The flags are read
-back to the same configuration.
+config.json has every field, but not the recipe that they came from: the one
+that is nearest is named here, with a flag for each difference. r2i-train reads
+the flags back to the same configuration.
 """
 
 from collections.abc import Mapping
@@ -55,9 +55,9 @@ def lines(config: Mapping[str, Any], workdir: str) -> str:
 @functools.cache
 def _recipes() -> Mapping[str, Mapping[str, Any]]:
   return {
-      f'{name}:{variant}' if variant else name: schema.to_mapping(
-          run_config.RunConfig.preset(name, variant)
-      )
+      f'{name}:{variant}'
+      if variant
+      else name: schema.to_mapping(run_config.RunConfig.preset(name, variant))
       for name, variants in presets.RUNS.items()
       for variant in variants
   }

@@ -1,6 +1,5 @@
 """The page of several runs, or of a sweep: each task, its runs side by side."""
 
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -97,11 +96,7 @@ def _task(
           _returns(begun, axis),
           charts.Look(
               curves.AXES[axis],
-              marks={
-                  'asked for': run.threshold
-                  for run in runs
-                  if run.threshold is not None
-              },
+              marks=_asked_for(runs),
               is_tall=True,
               has_legend=False,
           ),
@@ -119,14 +114,22 @@ def _task(
   )
 
 
+def _asked_for(runs: Sequence[runs_lib.Run]) -> Mapping[str, float]:
+  """Returns the mean returns that are looked for, as marks."""
+  found = {run.threshold for run in runs} - {None}
+  if len(found) == 1:
+    return {'asked for': found.pop() or 0.0}
+  return {
+      f'asked for: {value:g}': value for value in found if value is not None
+  }
+
+
 def _window(runs: Sequence[runs_lib.Run]) -> str:
   windows = sorted({run.window for run in runs})
   return f'Mean return of the last {" or ".join(map(str, windows))} episodes'
 
 
-def _returns(
-    runs: Sequence[runs_lib.Run], axis: str
-) -> Sequence[charts.Line]:
+def _returns(runs: Sequence[runs_lib.Run], axis: str) -> Sequence[charts.Line]:
   """Returns a line a run, or a line a setting with the interval of its mean."""
   if len(runs) <= _LINES:
     found = []
@@ -186,10 +189,10 @@ def named(runs: Sequence[runs_lib.Run]) -> Mapping[runs_lib.Run, str]:
   """
   settings = {run.setting for run in runs}
   several = len(runs) > len(settings)
-  name: Callable[[runs_lib.Run], str] = lambda run: (
-      f'{run.setting}, seed {run.seed}' if several else run.setting
-  )
-  return {run: name(run) for run in runs}
+  return {
+      run: f'{run.setting}, seed {run.seed}' if several else run.setting
+      for run in runs
+  }
 
 
 def _health(

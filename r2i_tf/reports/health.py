@@ -14,11 +14,7 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 
 from r2i_tf.reports import history as history_lib
-
-_FEW = 6  # Records, and a hundred of each of these:
-_TRAIN_STEPS, _EPISODES = 1_000, 40
-_LOOKS = 20  # Records that a mean of a noisy scalar is taken over.
-_RISEN = 3.0  # Standard errors between the first and the last returns.
+from r2i_tf.reports import signs
 
 
 class Note(NamedTuple):
@@ -72,7 +68,7 @@ def restarts(run: history_lib.History) -> Optional[Note]:
       'Environments crashed and were restarted',
       f'{count:,} restarts in {run.last.get("episodes", 0):,} episodes; each'
       ' cost its environment the episode.',
-      'Look at the run\'s output for what they said. An environment that hangs'
+      "Look at the run's output for what they said. An environment that hangs"
       ' may need a larger pool.timeout_seconds.',
   )
 
@@ -137,23 +133,23 @@ def values_exploding(run: history_lib.History) -> Optional[Note]:
 
 def nothing_foreseen(run: history_lib.History) -> Optional[Note]:
   """A forecast no better than standing still, with the KL at its free nats."""
-  shown = _bad_forecast(run)
-  free = run.recent('world_model/free_share', _LOOKS) or 0.0
+  shown = signs.bad_forecast(run)
+  free = run.recent('world_model/free_share', signs.LOOKS) or 0.0
   if shown is None or free < 0.5:
     return None
   return Note(
       'The KL is at its free nats, and nothing is foreseen',
       f'{shown} In {free:.0%} of the steps the KL is below'
-      f' {_world_model(run)["dynamics_free_nats"]:g} nats, where nothing teaches'
-      ' the model its dynamics.',
+      f' {_world_model(run)["dynamics_free_nats"]:g} free nats, where nothing'
+      ' teaches the model its dynamics.',
       'Lower agent.world_model.dynamics_free_nats, as to 0.1.',
   )
 
 
 def forecast(run: history_lib.History) -> Optional[Note]:
   """A forecast no better than standing still, though the KL is paid for."""
-  shown = _bad_forecast(run)
-  free = run.recent('world_model/free_share', _LOOKS) or 0.0
+  shown = signs.bad_forecast(run)
+  free = run.recent('world_model/free_share', signs.LOOKS) or 0.0
   if shown is None or free >= 0.5:
     return None
   return Note(
@@ -168,15 +164,20 @@ def forecast(run: history_lib.History) -> Optional[Note]:
 
 def untaught_dynamics(run: history_lib.History) -> Optional[Note]:
   """A control task in which hardly a step teaches the model its dynamics."""
-  free = run.recent('world_model/free_share', _LOOKS)
-  if not run.is_continuous or not _is_long(run) or free is None or free < 0.7:
+  free = run.recent('world_model/free_share', signs.LOOKS)
+  if (
+      not run.is_continuous
+      or not signs.is_long(run)
+      or free is None
+      or free < 0.7
+  ):
     return None
-  if _bad_forecast(run) is not None:
+  if signs.bad_forecast(run) is not None:
     return None  # Said already, with stronger evidence.
   nats = _world_model(run)['dynamics_free_nats']
   return Note(
       'Hardly anything teaches the model its dynamics',
-      f'In {free:.0%} of the steps the KL is below {nats:g} nats'
+      f'In {free:.0%} of the steps the KL is below {nats:g} free nats'
       ' (dynamics_free_nats), and the actor of a control task learns through'
       ' the imagined dynamics.',
       'Lower agent.world_model.dynamics_free_nats, as to 0.1: cartpole came'
@@ -188,15 +189,15 @@ def entropy_gone(run: history_lib.History) -> Optional[Note]:
   """A policy that is certain although its returns have not risen."""
   largest = run.largest_entropy
   entropy = run.recent('actor/entropy', 5)
-  if largest is None or entropy is None or not _is_long(run):
+  if largest is None or entropy is None or not signs.is_long(run):
     return None
-  if entropy > 0.15 * largest or _rise(run) > _RISEN:
+  if entropy > 0.15 * largest or signs.rise(run) > signs.RISEN:
     return None
   return Note(
       'The policy was certain too soon',
-      f'Its entropy is {entropy:.2g} of {largest:.2g} nats, and the returns have'
-      f' not risen ({_first_and_last(run)}). The world model sees hardly'
-      ' anything but the actions that it takes, and cannot learn what others'
+      f'Its entropy is {entropy:.2g} of {largest:.2g} nats, and the returns'
+      f' have not risen ({signs.first_and_last(run)}). The world model sees'
+      ' hardly anything but the actions that it takes, and cannot learn what others'
       ' would pay.',
       'Raise agent.behavior.entropy_scale, by a factor of three, and start'
       ' again.',
@@ -240,17 +241,17 @@ def plateau(run: history_lib.History) -> Optional[Note]:
 
 def by_heart(run: history_lib.History) -> Optional[Note]:
   """Rewards predicted in training and not on held-out sequences."""
-  held_out = run.recent(HELD_OUT, _LOOKS)
-  trained = run.recent('world_model/reward_loss', _LOOKS)
-  if held_out is None or trained is None or not _is_long(run):
+  held_out = run.recent(HELD_OUT, signs.LOOKS)
+  trained = run.recent('world_model/reward_loss', signs.LOOKS)
+  if held_out is None or trained is None or not signs.is_long(run):
     return None
   if held_out < 3 * trained:
     return None
   return Note(
       'The reward is learned by heart',
       f'The reward loss is {trained:.2g} nats on sequences that are trained on'
-      f' and {held_out:.2g} on those held out, {held_out / trained:.1f} times as'
-      ' much: the model recognises its episodes instead of understanding them.',
+      f' and {held_out:.2g} on those held out, {held_out / trained:.1f} times'
+      ' as much: the model recognises its episodes, and understands nothing.',
       'More different episodes for each train step: lower train_ratio, raise'
       ' prefill, or use a smaller model.',
   )
@@ -273,57 +274,8 @@ CHECKS: tuple[Callable[[history_lib.History], Optional[Note]], ...] = (
 HELD_OUT = 'held_out/reward_loss'
 
 
-def _is_long(run: history_lib.History) -> bool:
-  """Returns whether there is enough of a run to call something a failure."""
-  return (
-      len(run.records) >= _FEW
-      and (run.last.get('train_steps') or 0) >= _TRAIN_STEPS
-      and len(run.returns) >= _EPISODES
-  )
-
-
 def _world_model(run: history_lib.History) -> Any:
   return run.config['agent']['world_model']
-
-
-def _bad_forecast(run: history_lib.History) -> Optional[str]:
-  """Returns what shows that a forecast is no better than standing still.
-
-  None where it is better, or hardly anything moves: less from step to step than
-  even the reconstruction, which sees the observation, is off by.
-  """
-  if not _is_long(run):
-    return None
-  names = 'error', 'persistence'
-  error, still = (run.recent(f'forecast/{name}', _LOOKS) for name in names)
-  blur = run.recent('world_model/reconstruction_loss', _LOOKS) or 0.0
-  if error is None or still is None or still <= blur or error < 0.9 * still:
-    return None
-  return (
-      f'Foreseen observations have a squared error of {error:.3g}, and if'
-      f' nothing changed any more it would be {still:.3g}.'
-  )
-
-
-def _quarters(run: history_lib.History) -> tuple[np.ndarray, np.ndarray]:
-  returns = run.returns[np.isfinite(run.returns)]
-  count = max(1, len(returns) // 4)
-  return returns[:count], returns[-count:]
-
-
-def _rise(run: history_lib.History) -> float:
-  """Returns by how many standard errors the last returns exceed the first."""
-  first, last = _quarters(run)
-  error = np.sqrt(first.var() / len(first) + last.var() / len(last))
-  return float((last.mean() - first.mean()) / max(error, 1e-9))
-
-
-def _first_and_last(run: history_lib.History) -> str:
-  first, last = _quarters(run)
-  return (
-      f'the first quarter of the episodes paid {first.mean():.3g} and the last'
-      f' {last.mean():.3g}'
-  )
 
 
 def _plateau(
@@ -337,10 +289,13 @@ def _plateau(
     evidence: What comes behind the evidence of a plateau.
     advice: What to change.
   """
-  if not _is_long(run) or _rise(run) > _RISEN:
+  if not signs.is_long(run) or signs.rise(run) > signs.RISEN:
     return None
-  if np.ptp(np.concatenate(_quarters(run))) == 0:
+  if np.ptp(np.concatenate(signs.ends(run))) == 0:
     return None  # Every episode pays the same: nothing is known to be missed.
+  asked = run.config['stop_at_return']
+  if asked is not None and (run.last.get('mean_return_200') or 0.0) >= asked:
+    return None
   loss = run.series('world_model/reward_loss')
   loss = loss[np.isfinite(loss)]
   third = len(loss) // 3
@@ -351,8 +306,8 @@ def _plateau(
     return None  # It still falls, or there is nothing left to fall.
   return Note(
       title,
-      f'The returns have not risen: {_first_and_last(run)}, with the reward'
-      f' loss at {middle:.3g} in the middle of the run and {end:.3g} at the end.'
-      + evidence,
+      f'The returns have not risen: {signs.first_and_last(run)}, with the'
+      f' reward loss at {middle:.3g} in the middle of the run and {end:.3g} at the'
+      f' end.{evidence}',
       advice,
   )

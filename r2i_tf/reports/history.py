@@ -24,6 +24,8 @@ from r2i_tf.record import outcome as outcome_lib
 from r2i_tf.record import records
 from r2i_tf.training import workdir as workdir_lib
 
+# Of the largest entropy, that of a policy that is still nearly even.
+_NEARLY = 0.98
 _CONTROL = 'dmc/'  # The one suite whose actions are all continuous.
 
 
@@ -124,9 +126,10 @@ class History:
   def largest_entropy(self) -> Optional[float]:
     """The entropy of a policy that chooses evenly, nats.
 
-    Where the number of actions is not known it is the largest of the record: a
-    new policy is nearly even. None for continuous actions, whose entropy is
-    relative to their units.
+    Where the number of actions is not known, it is the smallest that allows for
+    the largest entropy of the record: a new policy is nearly even. None where
+    it was not, and for continuous actions, whose entropy is relative to their
+    units.
     """
     if self.is_continuous:
       return None
@@ -136,7 +139,8 @@ class History:
     values = values[np.isfinite(values)]
     if not len(values) or values.min() < 0:
       return None
-    return float(values.max()) or None
+    most = math.log(max(2, math.ceil(math.exp(values.max()) - 1e-3)))
+    return most if values.max() >= _NEARLY * most else None
 
   def read_json(self, name: str) -> Mapping[str, Any]:
     """Returns a JSON object of the directory; empty if there is none.

@@ -83,8 +83,8 @@ def open_loop(
       charts.chart(
           'Error by steps ahead',
           [
-              charts.Line(name, horizons, _numbers(errors[key]))
-              for key, name in _PREDICTORS.items()
+              charts.Line(name, horizons, _numbers(errors[key]), style=i)
+              for i, (key, name) in enumerate(_PREDICTORS.items())
               if key in errors
           ],
           charts.Look('steps ahead', tuple(horizons)),
@@ -146,10 +146,12 @@ def probes(
   for target in found['targets']:
     lags = _numbers(target['lags'])
     curves = target['curves']
-    measure = 'R\N{SUPERSCRIPT TWO}' if target['measure'] == 'r2' else 'accuracy'
+    measure = (
+        'R\N{SUPERSCRIPT TWO}' if target['measure'] == 'r2' else 'accuracy'
+    )
     lines = [
-        charts.Line(name, lags, _numbers(curves[key]))
-        for key, name in _FEATURES.items()
+        charts.Line(name, lags, _numbers(curves[key]), style=i)
+        for i, (key, name) in enumerate(_FEATURES.items())
         if key in curves
     ]
     values = [v for line in lines for v in line.y if math.isfinite(v)]
@@ -170,9 +172,9 @@ def probes(
         )
     )
   return (
-      f'<p class="intro">{_when(found)} A linear probe reads, from the states of'
-      f' {int(found["episodes"]):,} episodes, what was seen so many steps before.'
-      ' At chance, nothing is left of it.</p>'
+      f'<p class="intro">{_when(found)} A linear probe reads, from the states'
+      f' of {int(found["episodes"]):,} episodes, what was seen so many steps'
+      ' before. At chance, nothing is left of it.</p>'
       f'<div class="grid wide">{"".join(parts)}</div>'
   )
 
@@ -253,7 +255,9 @@ def _histogram(name: str, values: np.ndarray, edges: np.ndarray) -> charts.Line:
 def _when(found: Mapping[str, Any]) -> str:
   steps = f'After {int(found["environment_steps"]):,} environment steps'
   taken = found.get('train_steps')
-  return f'{steps}.' if taken is None else f'{steps} ({int(taken):,} train steps).'
+  return (
+      f'{steps}.' if taken is None else f'{steps} ({int(taken):,} train steps).'
+  )
 
 
 def _numbers(values: Any) -> np.ndarray:

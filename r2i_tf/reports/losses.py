@@ -1,6 +1,7 @@
-"""Sections of a run's page: its losses beside what is healthy, and its speed."""
+"""Sections of a run's page: losses beside what is healthy, and speed."""
 
 from collections.abc import Sequence
+
 import numpy as np
 
 from r2i_tf.record import records
@@ -85,14 +86,15 @@ def losses(run: history_lib.History) -> str:
   for heading, group in groups:
     found = [_scalar(names, run) for names in group if names[0] in there]
     if found:
-      parts.append(f'<h3>{heading}</h3><div class="grid">{"".join(found)}</div>')
+      parts.append(
+          f'<h3>{heading}</h3><div class="grid">{"".join(found)}</div>'
+      )
   if not parts:
     return ''
   return (
       f'<p class="intro">Against {STEPS}, each point the mean since the record'
       ' before. The tinted part, with dashed edges, is the healthy range,'
-      ' where there is one in numbers.</p>'
-      + ''.join(parts)
+      ' where there is one in numbers.</p>' + ''.join(parts)
   )
 
 
@@ -112,9 +114,7 @@ def _scalar(names: Sequence[str], run: history_lib.History) -> str:
   )
 
 
-def _caption(
-    name: str, range_: scalars.Range, run: history_lib.History
-) -> str:
+def _caption(name: str, range_: scalars.Range, run: history_lib.History) -> str:
   """Returns the value of late, and what is said of it."""
   known = scalars.known().get(name)
   now = run.recent(name, 3)

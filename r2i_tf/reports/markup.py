@@ -1,8 +1,8 @@
 """HTML of a page: text that is escaped, tables, and pictures inside of it."""
 
+import base64
 from collections.abc import Iterable
 from collections.abc import Sequence
-import base64
 import html
 import pathlib
 import re
@@ -127,7 +127,7 @@ class _Kind(NamedTuple):
 
 
 def _kind(data: bytes) -> Optional[_Kind]:
-  """Returns what a picture says of itself, None if it is neither PNG nor GIF."""
+  """Returns what a PNG or a GIF says of itself, None if it is neither."""
   if data[:8] == b'\x89PNG\r\n\x1a\n' and data[12:16] == b'IHDR':
     sides = data[16:20], data[20:24]
     width, height = (int.from_bytes(side, 'big') for side in sides)

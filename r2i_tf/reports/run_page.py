@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 import datetime
+import functools
 import math
 import pathlib
 from typing import Any, Optional
@@ -32,7 +33,7 @@ def write(workdir: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
 
   Args:
     workdir: Of the run.
-    output: The directory of the page; it is made.
+    output: The directory of the page; it is made, but not those above it.
 
   Returns:
     The page.
@@ -40,7 +41,7 @@ def write(workdir: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
   Raises:
     OSError: It cannot be written.
   """
-  output.mkdir(parents=True, exist_ok=True)
+  output.mkdir(exist_ok=True)
   path = output / document.FILE
   files.write_text(path, build(history_lib.read(workdir)))
   return path
@@ -53,7 +54,7 @@ def build(run: history_lib.History) -> str:
     run: Its history.
   """
   pictures = markup.Pictures(run.workdir)
-  look = lambda path, show: looks.section(path, show, run, pictures)
+  look = functools.partial(looks.section, run=run, pictures=pictures)
   memory = (
       ('Probes', look('look/probes.json', looks.probes)),
       ('Time scales', look('look/timescales.json', looks.time_scales)),
@@ -75,9 +76,7 @@ def build(run: history_lib.History) -> str:
       document.Section(
           'memory',
           'What it remembers',
-          ''.join(
-              f'<h3>{title}</h3>{body}' for title, body in memory if body
-          ),
+          ''.join(f'<h3>{title}</h3>{body}' for title, body in memory if body),
       ),
       document.Section('losses', 'Losses', losses.losses(run)),
       document.Section('speed', 'Speed and memory', losses.speed(run)),
@@ -206,8 +205,7 @@ def _returns(run: history_lib.History) -> str:
 def _evaluation(run: history_lib.History) -> str:
   """Returns the evaluation of the greedy policy, as a sentence."""
   values = [
-      history_lib.number(value)
-      for value in run.evaluation.get('returns') or ()
+      history_lib.number(value) for value in run.evaluation.get('returns') or ()
   ]
   known = [value for value in values if math.isfinite(value)]
   if not known:
@@ -276,8 +274,8 @@ def _sizes(config: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
       ('MLPs', ', '.join(f'{name} {size}' for name, size in heads)),
       (
           'Batches',
-          f'{replay["batch_size"]} sequences of {replay["sequence_length"]} steps,'
-          f' train ratio {config["train_ratio"]:g}',
+          f'{replay["batch_size"]} sequences of {replay["sequence_length"]}'
+          f' steps, train ratio {config["train_ratio"]:g}',
       ),
       (
           'Environments',

@@ -233,7 +233,9 @@ def label(configs: Sequence[Mapping[str, Any]]) -> list[str]:
   short = {name: _shortened(name, differing) for name in differing}
   return [
       ', '.join(
-          f'{short[name]}={config[name]}' for name in differing if name in config
+          f'{short[name]}={config[name]}'
+          for name in differing
+          if name in config
       )
       or 'run'
       for config in flat

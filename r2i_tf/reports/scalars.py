@@ -1,8 +1,8 @@
 """The scalars of a record: what each means, and where it is healthy.
 
-`scalars.json` has the words, which are those of docs/scalars.md; a test compares
-them. Here are the ranges and marks that a chart can show, of those scalars for
-which the configuration, or the run itself, says them.
+`scalars.json` has the words, which are those of docs/scalars.md; a test
+compares them. Here are the ranges and marks that a chart can show, of those
+scalars for which the configuration, or the run itself, says them.
 """
 
 from collections.abc import Mapping

@@ -103,7 +103,7 @@ class Monitor:
         'mean_return_200': self._counts.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
-        'resident_bytes': psutil.Process().memory_info().rss,
+        'resident_bytes': float(psutil.Process().memory_info().rss),
         **losses,
     }
     self._write(record)
