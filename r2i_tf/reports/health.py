@@ -35,9 +35,9 @@ def notes(run: history_lib.History) -> list[Note]:
   """Returns what is known to be wrong with a run.
 
   Args:
-    run: Its history.
+    run: Its history. Of another agent no more is known than of environments.
   """
-  found = [check(run) for check in CHECKS]
+  found = [check(run) for check in (CHECKS if run.is_r2i else (restarts,))]
   return [note for note in found if note is not None]
 
 
@@ -197,8 +197,8 @@ def entropy_gone(run: history_lib.History) -> Optional[Note]:
       'The policy was certain too soon',
       f'Its entropy is {entropy:.2g} of {largest:.2g} nats, and the returns'
       f' have not risen ({signs.first_and_last(run)}). The world model sees'
-      ' hardly anything but the actions that it takes, and cannot learn what others'
-      ' would pay.',
+      ' hardly anything but the actions that it takes, and cannot learn what'
+      ' others would pay.',
       'Raise agent.behavior.entropy_scale, by a factor of three, and start'
       ' again.',
   )
@@ -307,7 +307,7 @@ def _plateau(
   return Note(
       title,
       f'The returns have not risen: {signs.first_and_last(run)}, with the'
-      f' reward loss at {middle:.3g} in the middle of the run and {end:.3g} at the'
-      f' end.{evidence}',
+      f' reward loss at {middle:.3g} in the middle of the run and {end:.3g} at'
+      f' its end.{evidence}',
       advice,
   )

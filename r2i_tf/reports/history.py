@@ -34,7 +34,8 @@ class History:
   """The record of a run beside its configuration.
 
   Attributes:
-    config: Every field of `RunConfig`, as plain values.
+    config: Every field of `RunConfig`, as plain values. Those that the file of
+      the run lacks have their defaults.
     records: Those of metrics.jsonl, in order.
     versions: Of packages, by name.
     action: Of the exported policy's action spec, if it is known: 'dtype',
@@ -42,6 +43,8 @@ class History:
     outcome: What is known at the end; None while it is not over.
     evaluation: Of the greedy policy; empty without one.
     workdir: The directory.
+    is_r2i: Whether the run is one of this agent, and not of another program
+      that keeps a record: then most of `config` says nothing about it.
   """
 
   config: Mapping[str, Any]
@@ -51,6 +54,7 @@ class History:
   outcome: Optional[outcome_lib.Outcome] = None
   evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   workdir: pathlib.Path = pathlib.Path()
+  is_r2i: bool = True
 
   @property
   def last(self) -> Mapping[str, Any]:
@@ -168,6 +172,7 @@ def read(workdir: pathlib.Path) -> History:
   """
   file = _json(workdir / 'config.json')
   config, versions = file.get('config'), file.get('versions')
+  config = config if isinstance(config, dict) else {}
   task = _json(workdir / 'policies' / 'greedy' / 'task.json')
   specs = task.get('specs')
   action = specs.get('action') if isinstance(specs, dict) else None
@@ -177,7 +182,7 @@ def read(workdir: pathlib.Path) -> History:
     found = []
   return History(
       config=workdir_lib.with_defaults(
-          config if isinstance(config, dict) else {},
+          config,
           schema.to_mapping(run_config.RunConfig()),
       ),
       records=found,
@@ -187,6 +192,7 @@ def read(workdir: pathlib.Path) -> History:
       outcome=outcome_lib.read(workdir),
       evaluation=_json(workdir / 'policies' / 'greedy' / 'evaluation.json'),
       workdir=workdir,
+      is_r2i='agent' in config,
   )
 
 

@@ -23,6 +23,11 @@ _FEATURES = {
     'h': 'h, the output',
     'z': 'z, the latent',
     'policy': 'what the policy sees',
+    'present': 'the observation of that moment',
+}
+_INPUTS = {
+    'gradient': 'to the observation',
+    'action_gradient': 'to the action',
 }
 _PREDICTORS = {
     'model': 'the world model',
@@ -112,12 +117,12 @@ def episodes(
     found: Mapping[str, Any], folder: pathlib.Path, pictures: markup.Pictures
 ) -> str:
   """Returns episodes of the greedy policy, as HTML."""
-  parts = [
-      '<p class="intro">The first episodes of the evaluation of the greedy'
-      ' policy.</p>'
-  ]
+  parts = []
   for i, episode in enumerate(found['episodes'], start=1):
     cut = ', cut there' if episode.get('cut') else ''
+    every = episode.get('every')
+    if every and int(every) > 1:
+      cut += f'; one frame in {int(every)}'
     title = (
         f'Episode {i}: return {_short(episode["return"])},'
         f' {int(episode["steps"]):,} steps{cut}'
@@ -134,7 +139,10 @@ def episodes(
             pictures,
         )
     )
-  return ''.join(parts)
+  return (
+      '<p class="intro">The first episodes of the evaluation of the greedy'
+      f' policy.</p><div class="shots">{"".join(parts)}</div>'
+  )
 
 
 def probes(
@@ -152,11 +160,12 @@ def probes(
     lines = [
         charts.Line(name, lags, _numbers(curves[key]), style=i)
         for i, (key, name) in enumerate(_FEATURES.items())
-        if key in curves
+        if curves.get(key)
     ]
     values = [v for line in lines for v in line.y if math.isfinite(v)]
     chance = float(target['chance'])
-    least = min([0.0, chance, *values]) if measure != 'accuracy' else 0.0
+    least = min([chance, *values])
+    least = math.floor(10 * least) / 10 - 0.1 * (least > 0)
     parts.append(
         charts.chart(
             str(target['name']),
@@ -171,11 +180,14 @@ def probes(
             ' not fitted on</span>',
         )
     )
+  others = found.get('left_out') or {}
+  left_out = '; '.join(f'{name}, since {why}' for name, why in others.items())
   return (
       f'<p class="intro">{_when(found)} A linear probe reads, from the states'
       f' of {int(found["episodes"]):,} episodes, what was seen so many steps'
       ' before. At chance, nothing is left of it.</p>'
       f'<div class="grid wide">{"".join(parts)}</div>'
+      + (f'<p>Left out: {markup.escape(left_out)}.</p>' if left_out else '')
   )
 
 
@@ -217,12 +229,19 @@ def sensitivity(
   """Returns how far back the reward prediction looks, as HTML."""
   del folder, pictures
   lags = _numbers(found['lags'])
+  if not len(lags):
+    return f'<p>{_when(found)} No rewarded step was found.</p>'
+  lines = [
+      charts.Line(name, lags, _numbers(found[key]), style=i)
+      for i, (key, name) in enumerate(_INPUTS.items())
+      if found.get(key)
+  ]
   return f'<p class="intro">{_when(found)}</p>' + charts.chart(
       'Gradient of the predicted reward',
-      [charts.Line('gradient', lags, _numbers(found['gradient']))],
+      lines,
       charts.Look('steps before the reward', tuple(lags)),
-      '<span class="meaning">mean norm with respect to the input so many steps'
-      ' before</span>',
+      '<span class="meaning">mean norm, at rewarded steps, with respect to what'
+      ' went in so many steps before</span>',
   )
 
 

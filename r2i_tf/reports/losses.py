@@ -1,6 +1,7 @@
 """Sections of a run's page: losses beside what is healthy, and speed."""
 
 from collections.abc import Sequence
+import re
 
 import numpy as np
 
@@ -14,18 +15,26 @@ from r2i_tf.reports import scalars
 STEPS = 'environment steps'
 MEMORY = 'resident_bytes'
 _GIGABYTE = 1e9
+# Errors of the model so many steps ahead, as far as its sequences go; those of
+# trivial predictors are beside the last of them, in the open-loop predictions.
+_FURTHER = 'forecast/error_5', 'forecast/error_15', 'forecast/error_50'
+_TRIVIAL = re.compile(r'forecast/(persistence|mean)_[0-9]+')
 # Headings, and the charts below them: a scalar, and those drawn with it.
 _GROUPS = (
     (
         'World model',
         (
-            ('world_model/reconstruction_loss',),
+            (
+                'world_model/reconstruction_loss',
+                'held_out/reconstruction_loss',
+            ),
             ('world_model/reward_loss', health.HELD_OUT),
-            ('world_model/continuation_loss',),
+            ('world_model/continuation_loss', 'held_out/continuation_loss'),
             ('world_model/kl',),
             ('world_model/free_share',),
             ('world_model/prior_entropy', 'world_model/posterior_entropy'),
             ('forecast/error', 'forecast/persistence'),
+            ('forecast/error_1', *_FURTHER),
         ),
     ),
     (
@@ -80,7 +89,11 @@ def losses(run: history_lib.History) -> str:
   """
   there = [name for name in run.names if np.isfinite(run.series(name)).any()]
   drawn = {name for _, group in _GROUPS for names in group for name in names}
-  others = [n for n in there if n not in drawn and n not in _ELSEWHERE]
+  others = [
+      name
+      for name in there
+      if name not in drawn | _ELSEWHERE and not _TRIVIAL.fullmatch(name)
+  ]
   groups = [*_GROUPS, ('Others', tuple((name,) for name in others))]
   parts = []
   for heading, group in groups:

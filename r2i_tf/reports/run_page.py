@@ -23,6 +23,7 @@ from r2i_tf.reports import looks
 from r2i_tf.reports import losses
 from r2i_tf.reports import markup
 from r2i_tf.reports import reference
+from r2i_tf.reports import signs
 
 # Where a run's own page is, from its directory on.
 FOLDER = 'report'
@@ -117,6 +118,8 @@ def _state(run: history_lib.History) -> str:
     return f'{seed} Finished: {markup.escape(run.outcome.stopped)}.'
   if not run.records:
     return f'{seed} There is no record yet.'
+  if not run.is_r2i:
+    return f'{seed} Not finished.'
   written = (run.workdir / records.FILE).stat().st_mtime
   when = datetime.datetime.fromtimestamp(written, datetime.timezone.utc)
   share = run.last[records.STEP] / run.config['steps']
@@ -163,15 +166,21 @@ def _count(value: Optional[int]) -> str:
 
 def _health(run: history_lib.History) -> str:
   """Returns what is known to be wrong, or that nothing is."""
-  if not run.records:
+  if not run.records or not run.is_r2i:
     return ''
   found = health.notes(run)
-  if not found:
+  if found:
+    return notes(found)
+  taken = run.last.get(records.TRAIN_STEP) or 0
+  if not signs.is_long(run):
     return (
-        f'<p>None of the {len(health.CHECKS)} known failures that the record is'
-        ' searched for shows in it.</p>'
+        f'<p>It is too soon to say: {taken:,} train steps in'
+        f' {len(run.records):,} records.</p>'
     )
-  return notes(found)
+  return (
+      f'<p>None of the {len(health.CHECKS)} known failures that the record is'
+      ' searched for shows in it.</p>'
+  )
 
 
 def _returns(run: history_lib.History) -> str:
@@ -228,6 +237,13 @@ def _run(run: history_lib.History) -> str:
       f'{markup.escape(name)} {markup.escape(version)}'
       for name, version in run.versions.items()
   )
+  if not run.is_r2i:
+    own = run.read_json('config.json').get('config')
+    known = [
+        (name, markup.escape(value))
+        for name, value in flat(own if isinstance(own, dict) else {})
+    ]
+    return markup.facts([*known, ('Versions', versions)])
   fields = [
       [f'<code>{markup.escape(name)}</code>', markup.escape(repr(value))]
       for name, value in flat(config)

@@ -7,6 +7,7 @@ metrics.jsonl        its record
 tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
+report/              the page of the run, made of the rest
 outcome.json         what has come out, once it has ended
 .lock                the process that the run is in, while it is
 """

@@ -215,6 +215,7 @@ def _look(folder: pathlib.Path):
       {
           **when,
           'episodes': 120,
+          'left_out': {'observation[0]': 'it is the same at every step'},
           'targets': [
               {
                   'name': 'first observation: the bit',
@@ -261,6 +262,7 @@ def _look(folder: pathlib.Path):
           **when,
           'lags': lags,
           'gradient': [1.0, 0.4, 0.3, 0.2, 0.2, 0.15, 0.1, 0.1, 0.4],
+          'action_gradient': [0.1, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1],
       },
   )
 

@@ -64,9 +64,20 @@ def test_a_whole_run_is_shown(tmp_path):
     assert words in text
 
 
+def test_nothing_is_said_of_another_agent_that_is_not_known(tmp_path):
+  """A program of one's own has a record and its task, and no more."""
+  config = {'task': 'bsuite/catch/0', 'seed': 4, 'rate': 0.25}
+  made.run(tmp_path / 'a', [1.0] * 50, config=config)
+  text = _build(tmp_path / 'a')
+  assert '0.25' in text and '<h1>bsuite/catch/0</h1>' in text
+  for words in ('r2i-train', 'S3M', 'Health'):
+    assert words not in text
+
+
 def test_what_is_missing_is_left_out(tmp_path):
   """A run that has only just begun has a page, too."""
   config = {'task': 'bsuite/catch/0', 'seed': 0}
+  config['agent'] = {}
   made.run(tmp_path / 'a', [1.0, 0.0], over=False, config=config)
   text = _build(tmp_path / 'a')
   assert 'Not finished' in text and 'What it foresees' not in text
