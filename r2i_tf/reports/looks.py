@@ -18,6 +18,16 @@ from r2i_tf.reports import history as history_lib
 from r2i_tf.reports import markup
 
 _BINS = 24
+# What comes of values that are not what the file is to hold, or of paths that
+# no file can have.
+_UNEXPECTED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 _FEATURES = {
     'x': 'x, the hidden state',
     'h': 'h, the output',
@@ -60,7 +70,7 @@ def section(
     return ''
   try:
     return show(found, (run.workdir / path).parent, pictures)
-  except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+  except _UNEXPECTED as error:
     reason = markup.escape(f'{type(error).__name__}: {error}')
     return (
         f'<p class="missing"><code>{path}</code> is not what this version of'
