@@ -1,9 +1,13 @@
 """A headless Chromium that opens pages, over a pipe and nothing else.
 
 It is driven by its own protocol, JSON between null bytes on the descriptors 3
-and 4, so that no library and no port is needed.
+and 4, so that no library and no port is needed. To look at a page, and for the
+picture of docs/report.md:
+
+python -m tests.browser --height=1500 runs/first/report/index.html page.png
 """
 
+import argparse
 import base64
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -150,7 +154,9 @@ class Browser:
       output: The file.
       whole: Whether all of the page is shown, however long.
     """
+    self._call('Emulation.setScrollbarsHidden', hidden=True)
     found = self._call('Page.captureScreenshot', captureBeyondViewport=whole)
+    self._call('Emulation.setScrollbarsHidden', hidden=False)
     output.write_bytes(base64.b64decode(found['data']))
 
   def _call(self, method: str, **params: Any) -> Mapping[str, Any]:
@@ -217,3 +223,29 @@ def start() -> Iterator[Browser]:
       except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def main() -> None:
+  """Writes a picture of a page, and says what is wrong with the page."""
+  parser = argparse.ArgumentParser(description='Takes a picture of a page.')
+  parser.add_argument('--width', type=int, default=1280)
+  parser.add_argument('--height', type=int, help='by default all of the page')
+  parser.add_argument('--scheme', choices=['light', 'dark'], default='light')
+  parser.add_argument('page', type=pathlib.Path)
+  parser.add_argument('output', type=pathlib.Path)
+  arguments = parser.parse_args()
+  if find() is None:
+    parser.error(f'no Chromium was found; names are {", ".join(_NAMES)}.')
+  with start() as browser:
+    browser.open(
+        arguments.page,
+        arguments.width,
+        arguments.scheme,
+        arguments.height or 900,
+    )
+    browser.picture(arguments.output, whole=arguments.height is None)
+    print('\n'.join(browser.check()) or 'nothing is wrong with the page')
+
+
+if __name__ == '__main__':
+  main()
