@@ -17,8 +17,7 @@ import numpy as np
 from r2i_tf.reports import axes
 from r2i_tf.reports import markup
 
-STYLES = 40  # Pairs of a colour and a dash that page.css tells apart.
-_COLORS, _DASHES = 8, 5
+_COLORS, _DASHES = 8, 5  # Of page.css.
 _BUCKETS = 200  # Of which each shows its least and its greatest value.
 
 

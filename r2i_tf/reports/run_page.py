@@ -23,6 +23,7 @@ from r2i_tf.reports import looks
 from r2i_tf.reports import losses
 from r2i_tf.reports import markup
 from r2i_tf.reports import reference
+from r2i_tf.reports import runs as runs_lib
 from r2i_tf.reports import signs
 
 # Where a run's own page is, from its directory on.
@@ -241,12 +242,12 @@ def _run(run: history_lib.History) -> str:
     own = run.read_json('config.json').get('config')
     known = [
         (name, markup.escape(value))
-        for name, value in flat(own if isinstance(own, dict) else {})
+        for name, value in runs_lib.flat(own if isinstance(own, dict) else {})
     ]
     return markup.facts([*known, ('Versions', versions)])
   fields = [
       [f'<code>{markup.escape(name)}</code>', markup.escape(repr(value))]
-      for name, value in flat(config)
+      for name, value in runs_lib.flat(config)
   ]
   table = markup.table(['field', 'value'], fields, 'Configuration')
   return (
@@ -299,22 +300,3 @@ def _sizes(config: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
           f' {config["prefill"]:,} steps',
       ),
   ]
-
-
-def flat(
-    config: Mapping[str, Any], path: str = ''
-) -> Sequence[tuple[str, Any]]:
-  """Returns dotted names of fields and their values.
-
-  Args:
-    config: Nested mappings.
-    path: What stands before the names.
-  """
-  found: list[tuple[str, Any]] = []
-  for key, value in config.items():
-    name = f'{path}.{key}' if path else key
-    if isinstance(value, Mapping):
-      found.extend(flat(value, name))
-    else:
-      found.append((name, value))
-  return found

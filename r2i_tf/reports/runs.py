@@ -218,11 +218,11 @@ def label(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     one task; the same for those that differ in task, seed and what only ends a
     run; 'run' where nothing else differs.
   """
-  defaults = dict(_flat(schema.to_mapping(run_config.RunConfig())))
-  flat = [{**defaults, **dict(_flat(config))} for config in configs]
-  names = dict.fromkeys(name for config in flat for name in config)
-  tasks = dict.fromkeys(config['task'] for config in flat)
-  groups = [[c for c in flat if c['task'] == task] for task in tasks]
+  defaults = dict(flat(schema.to_mapping(run_config.RunConfig())))
+  complete = [{**defaults, **dict(flat(config))} for config in configs]
+  names = dict.fromkeys(name for config in complete for name in config)
+  tasks = dict.fromkeys(config['task'] for config in complete)
+  groups = [[c for c in complete if c['task'] == task] for task in tasks]
   differing = [
       name
       for name in names
@@ -238,8 +238,25 @@ def label(configs: Sequence[Mapping[str, Any]]) -> list[str]:
           if name in config
       )
       or 'run'
-      for config in flat
+      for config in complete
   ]
+
+
+def flat(
+    config: Mapping[str, Any], path: str = ''
+) -> Iterable[tuple[str, Any]]:
+  """Yields dotted names of fields and their values.
+
+  Args:
+    config: Nested mappings.
+    path: What stands before the names.
+  """
+  for key, value in config.items():
+    name = f'{path}.{key}' if path else key
+    if isinstance(value, Mapping):
+      yield from flat(value, name)
+    else:
+      yield name, value
 
 
 def _shortened(name: str, names: Sequence[str]) -> str:
@@ -255,18 +272,6 @@ def _shortened(name: str, names: Sequence[str]) -> str:
     if sum(f'.{other}'.endswith(f'.{end}') for other in names) == 1:
       return end
   return name
-
-
-def _flat(
-    config: Mapping[str, Any], path: str = ''
-) -> Iterable[tuple[str, Any]]:
-  """Yields dotted names of fields and their values."""
-  for key, value in config.items():
-    name = f'{path}.{key}' if path else key
-    if isinstance(value, Mapping):
-      yield from _flat(value, name)
-    else:
-      yield name, value
 
 
 def _config(directory: pathlib.Path) -> Mapping[str, Any]:

@@ -49,7 +49,7 @@ def test_forty_lines_differ_in_colour_or_dash():
   )
   (legend,) = re.findall('<ul class="legend">.*</ul>', html)
   found = set(re.findall('class="line (s[0-9] d[0-9])"', legend))
-  assert len(found) == charts.STYLES == 40
+  assert len(found) == 40
 
 
 def test_the_words_say_what_the_lines_show():
