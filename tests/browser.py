@@ -25,6 +25,7 @@ _NAMES = 'chromium', 'chromium-browser', 'google-chrome', 'chrome'
 _FLAGS = (
     '--headless=new',
     '--disable-gpu',
+    '--hide-scrollbars',
     '--disable-dev-shm-usage',
     '--no-first-run',
     '--no-sandbox',  # It opens our own files only, and CI may be root.
@@ -154,9 +155,7 @@ class Browser:
       output: The file.
       whole: Whether all of the page is shown, however long.
     """
-    self._call('Emulation.setScrollbarsHidden', hidden=True)
     found = self._call('Page.captureScreenshot', captureBeyondViewport=whole)
-    self._call('Emulation.setScrollbarsHidden', hidden=False)
     output.write_bytes(base64.b64decode(found['data']))
 
   def _call(self, method: str, **params: Any) -> Mapping[str, Any]:

@@ -224,18 +224,17 @@ def uniform_policy(run: history_lib.History) -> Optional[Note]:
 
 def plateau(run: history_lib.History) -> Optional[Note]:
   """Returns and reward loss that stand still, with a policy that chooses."""
-  if any(check(run) is not None for check in (uniform_policy, by_heart)):
-    return None
-  if entropy_gone(run) is not None:
+  known = (refused_steps, by_heart, entropy_gone, uniform_policy)
+  if any(check(run) is not None for check in known):
     return None
   return _plateau(
       run,
       'On a plateau',
       '',
-      'What the world model can predict of the reward it predicts already, or'
-      ' knows by heart: compare the reward loss of held-out sequences. Then'
-      ' more experience helps (train_ratio lower, steps higher), and another'
-      ' seed tells bad luck from a recipe that does not fit.',
+      'Compare the reward loss with that of sequences held out'
+      f' ({HELD_OUT}). Where that is higher, the model knows its episodes by'
+      ' heart: lower train_ratio, or give it more steps. Where it is not,'
+      ' another seed tells bad luck from a recipe that does not fit.',
   )
 
 
