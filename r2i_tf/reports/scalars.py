@@ -5,6 +5,7 @@ compares them. Here are the ranges and marks that a chart can show, of those
 scalars for which the configuration, or the run itself, says them.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 import functools
 import json
@@ -14,7 +15,7 @@ from typing import NamedTuple, Optional
 
 from r2i_tf.reports import history as history_lib
 
-_PATH = pathlib.Path(__file__).with_name('scalars.json')
+PATH = pathlib.Path(__file__).with_name('scalars.json')
 
 
 class Scalar(NamedTuple):
@@ -57,8 +58,23 @@ class Range(NamedTuple):
 @functools.cache
 def known() -> Mapping[str, Scalar]:
   """Returns every scalar of docs/scalars.md by its name."""
-  rows = json.loads(_PATH.read_text(encoding='utf-8'))
-  return {row['name']: Scalar(row['meaning'], row['healthy']) for row in rows}
+  rows = json.loads(PATH.read_text(encoding='utf-8'))
+  return {
+      name: Scalar(row['meaning'], row['healthy'])
+      for row in rows
+      for name in _names(row['scalar'])
+  }
+
+
+def _names(cell: str) -> Iterator[str]:
+  """Yields the names of a cell, such as '`forecast/error_1`, _5, ...'."""
+  first, *others = [name.strip(' `') for name in cell.split(',')]
+  yield first
+  for name in others:
+    if name.startswith('_'):
+      yield first.rpartition('_')[0] + name
+    elif name != '...':
+      yield name
 
 
 def healthy(name: str, run: history_lib.History) -> Range:

@@ -1,5 +1,11 @@
-"""The scalars that a page explains are those of docs/scalars.md."""
+"""The scalars that a page explains are those of docs/scalars.md.
 
+The document is written by hand, and the page's copy of its tables by
+
+python -m tests.reports.scalars_test
+"""
+
+import json
 import math
 import pathlib
 
@@ -11,19 +17,35 @@ _DOCS = pathlib.Path(__file__).parents[2] / 'docs' / 'scalars.md'
 
 
 def _documented():
-  """Returns the rows of the tables that have three columns."""
-  rows = {}
+  """Returns the rows of the tables that say what is healthy."""
+  rows, columns = [], []
   for line in _DOCS.read_text(encoding='utf-8').splitlines():
-    cells = [cell.strip() for cell in line.split('|')]
-    if len(cells) == 5 and '/' in cells[1] + '/' and cells[1] != 'scalar':
-      if set(cells[1]) - set('-'):
-        rows[cells[1].strip('`')] = scalars.Scalar(cells[2], cells[3])
+    cells = [cell.strip() for cell in line.strip('|').split('|')]
+    if not line.startswith('|'):
+      columns = []
+    elif not columns:
+      columns = cells
+    elif columns == ['scalar', 'meaning', 'healthy'] and set(line) - set('|-'):
+      rows.append(dict(zip(columns, cells)))
   return rows
 
 
 def test_the_page_says_what_the_document_says():
   """The same scalars in the same order, word for word."""
-  assert list(scalars.known().items()) == list(_documented().items())
+  assert json.loads(scalars.PATH.read_text(encoding='utf-8')) == _documented()
+
+
+def test_every_scalar_of_a_train_step_is_known():
+  """The first of the table, the last, and those of a look."""
+  assert {'loss', 'train/refused', 'forecast/error'} <= set(scalars.known())
+  assert len(scalars.known()) >= 27
+
+
+def test_a_row_may_be_of_several_scalars():
+  """Each of which the page finds by its name."""
+  assert list(scalars._names('`a/b`')) == ['a/b']
+  assert list(scalars._names('a/b, `a/c`')) == ['a/b', 'a/c']
+  assert list(scalars._names('a/b_1, _5, ...')) == ['a/b_1', 'a/b_5']
 
 
 def test_ranges_follow_the_configuration():
@@ -47,3 +69,9 @@ def test_control_wants_most_steps_above_the_free_nats():
   control = history.History(made_look.config(task='dmc/walker/walk'))
   assert not scalars.healthy('world_model/free_share', discrete).is_bounded
   assert not scalars.healthy('world_model/free_share', control).holds(0.9)
+
+
+if __name__ == '__main__':
+  scalars.PATH.write_text(
+      json.dumps(_documented(), indent=2) + '\n', encoding='utf-8'
+  )
