@@ -26,7 +26,7 @@ def close(summary: 'ending.Summary') -> None:
     errors.RunError: Something of the run could not be written.
   """
   page = write_page(summary.workdir)
-  print(f'{report(summary)}\npage:           {page}', flush=True)
+  print(report(summary, page), flush=True)
   if summary.failures:
     raise errors.RunError(' '.join(summary.failures))
 
@@ -45,11 +45,12 @@ def write_page(workdir: pathlib.Path) -> str:
     return f'not written ({type(error).__name__}: {errors.first_line(error)})'
 
 
-def report(summary: 'ending.Summary') -> str:
+def report(summary: 'ending.Summary', page: str) -> str:
   """Returns the lines, with commands that can be pasted into a shell.
 
   Args:
     summary: The outcome of the run.
+    page: Where the run's page is, or why it is nowhere.
   """
   mean = summary.mean_return
   lines = [
@@ -76,6 +77,7 @@ def report(summary: 'ending.Summary') -> str:
     lines.append(f'policy:         {summary.policy}')
   if summary.plot is not None:
     lines.append(f'learning curve: {summary.plot}')
+  lines.append(f'page:           {page}')
   python = shlex.quote(_as_typed(pathlib.Path(sys.executable)))
   tensorboard = shlex.quote(str(summary.workdir / 'tensorboard'))
   lines.append(

@@ -41,7 +41,7 @@ def _lines(**changes):
       plot=None,
       workdir=pathlib.Path('run'),
   )
-  return closing.report(summary).splitlines()
+  return closing.report(summary, 'page.html').splitlines()
 
 
 def test_a_run_says_how_many_episodes_were_cut():
