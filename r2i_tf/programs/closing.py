@@ -1,4 +1,4 @@
-"""The last words of a training run: its outcome, and the next commands."""
+"""The last words of a training run: its outcome, its page, and commands."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 
 
 def close(summary: 'ending.Summary') -> None:
-  """Prints the report.
+  """Writes the run's page and prints the report.
 
   Args:
     summary: The outcome of the run.
@@ -25,16 +25,32 @@ def close(summary: 'ending.Summary') -> None:
   Raises:
     errors.RunError: Something of the run could not be written.
   """
-  print(report(summary), flush=True)
+  page = write_page(summary.workdir)
+  print(report(summary, page), flush=True)
   if summary.failures:
     raise errors.RunError(' '.join(summary.failures))
 
 
-def report(summary: 'ending.Summary') -> str:
+def write_page(workdir: pathlib.Path) -> str:
+  """Writes the page of a run, and returns where it is or why it is nowhere.
+
+  Args:
+    workdir: The run's.
+  """
+  from r2i_tf.reports import run_page
+
+  try:
+    return str(run_page.write(workdir, workdir / run_page.FOLDER))
+  except Exception as error:  # The run is over, and whole without a page.
+    return f'not written ({type(error).__name__}: {errors.first_line(error)})'
+
+
+def report(summary: 'ending.Summary', page: str) -> str:
   """Returns the lines, with commands that can be pasted into a shell.
 
   Args:
     summary: The outcome of the run.
+    page: Where the run's page is, or why it is nowhere.
   """
   mean = summary.mean_return
   lines = [
@@ -61,6 +77,7 @@ def report(summary: 'ending.Summary') -> str:
     lines.append(f'policy:         {summary.policy}')
   if summary.plot is not None:
     lines.append(f'learning curve: {summary.plot}')
+  lines.append(f'page:           {page}')
   python = shlex.quote(_as_typed(pathlib.Path(sys.executable)))
   tensorboard = shlex.quote(str(summary.workdir / 'tensorboard'))
   lines.append(

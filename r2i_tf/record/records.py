@@ -6,6 +6,8 @@ One JSON object a line, in the order of environment steps:
   environment_restarts                                  the same, after crashes
   mean_return_100, mean_return_200                      of the last episodes
   environment_steps_per_second, train_steps_per_second  since the last record
+  resident_bytes                                        memory of the process,
+      without those of environments
   episode_steps, episode_returns                        one entry for each
       episode that finished since the last record: the environment step of its
       end, and its return

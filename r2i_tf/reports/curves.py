@@ -12,7 +12,8 @@ from r2i_tf.reports import runs as runs_lib
 from r2i_tf.reports import statistics
 
 POINTS = 200
-_AXES = {'environment_steps': 'environment steps', 'minutes': 'minutes'}
+# What a curve is drawn against, and what stands below it.
+AXES = {'environment_steps': 'environment steps', 'minutes': 'minutes'}
 
 
 class Band(NamedTuple):
@@ -83,7 +84,7 @@ def plot(
   picture = figure.Figure(figsize=(10, 4.2), layout='constrained')
   panels = picture.subplots(1, 2, sharey=True)
   drawn = False
-  for axes, (axis, title) in zip(panels, _AXES.items()):
+  for axes, (axis, title) in zip(panels, AXES.items()):
     for name, runs in settings.items():
       shown = band(runs, axis)
       if shown is None:

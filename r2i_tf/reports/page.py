@@ -1,5 +1,7 @@
-"""The page of a report, in a directory: report.md, pictures, and CSV files.
+"""A report in a directory: a page to look at, its text, and its numbers.
 
+index.html     one self-contained page: of one run, or of several beside each
+               other
 report.md      curves and tables by task, then scores over tasks
 <task>.png     the curves
 settings.csv   the tables
@@ -12,18 +14,24 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import pathlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf.reports import bsuite_scores
+from r2i_tf.reports import comparison
 from r2i_tf.reports import curves
+from r2i_tf.reports import document
+from r2i_tf.reports import history
+from r2i_tf.reports import markup
 from r2i_tf.reports import reference
+from r2i_tf.reports import run_page
 from r2i_tf.reports import runs as runs_lib
 from r2i_tf.reports import tables
 
 _COLORS = 10  # Of matplotlib's cycle.
 FILE = 'report.md'
+_BSUITE = "BSuite's scores"
 
 
 def write(runs: Sequence[runs_lib.Run], output: pathlib.Path) -> str:
@@ -61,13 +69,15 @@ def _write(runs: Sequence[runs_lib.Run], output: pathlib.Path) -> str:
       parts.append(f'![Curves of {task}]({picture})')
     parts.append(tables.markdown([row for row in rows if row.task == task]))
     parts.append(_others(task))
-  parts.extend(_scores(runs, output))
+  scores = _scores(runs, output)
+  parts.extend(_as_markdown(scores))
   text = '\n\n'.join(part for part in parts if part) + '\n'
   for name, content in {
       'settings.csv': tables.settings_csv(rows),
       'runs.csv': tables.runs_csv(runs),
       'curves.csv': tables.curves_csv(runs),
       FILE: text,
+      document.FILE: _page(runs, rows, scores),
   }.items():
     files.write_text(output / name, content)
   return text
@@ -105,17 +115,74 @@ def _others(task: str) -> str:
   return f'For comparison: {found}.'
 
 
+class _Scores(NamedTuple):
+  """A section of scores over tasks.
+
+  Attributes:
+    title: Its heading.
+    text: What is said of it.
+    names: The headings of its table; none without one.
+    lines: The cells of each row.
+  """
+
+  title: str
+  text: str
+  names: Sequence[str] = ()
+  lines: Sequence[Sequence[str]] = ()
+
+
+def _page(
+    runs: Sequence[runs_lib.Run],
+    rows: Sequence[tables.Row],
+    scores: Sequence[_Scores],
+) -> str:
+  """Returns index.html."""
+  if len(runs) == 1 and runs[0].state is not runs_lib.State.NOT_BEGUN:
+    return run_page.build(history.read(runs[0].workdir))
+  sections = [
+      document.Section(
+          f'scores-{i}',
+          section.title,
+          ''.join(
+              f'<p>{markup.escape(line.removeprefix("- "))}</p>'
+              for line in section.text.splitlines()
+              if line
+          )
+          + (
+              markup.table(
+                  section.names,
+                  [list(map(markup.escape, line)) for line in section.lines],
+                  section.title,
+              )
+              if section.names
+              else ''
+          ),
+      )
+      for i, section in enumerate(scores, start=1)
+  ]
+  return comparison.build(runs, rows, sections)
+
+
+def _as_markdown(scores: Sequence[_Scores]) -> Sequence[str]:
+  """Returns the sections of scores as those of report.md."""
+  parts = []
+  for section in scores:
+    parts += [f'## {section.title}', section.text]
+    if section.names:
+      parts.append(tables.table(section.names, section.lines))
+  return parts
+
+
 def _scores(
     runs: Sequence[runs_lib.Run], output: pathlib.Path
-) -> Sequence[str]:
+) -> Sequence[_Scores]:
   """Returns the sections of scores over tasks, and writes scores.csv."""
-  parts: list[str] = []
+  parts: list[_Scores] = []
   lines: list[Mapping[str, Any]] = []
   if any(run.task.startswith(bsuite_scores.SUITE) for run in runs):
-    parts.append("## BSuite's scores")
     if bsuite_scores.is_installed():
       of_bsuite = bsuite_scores.scores(runs)
-      parts.append(_bsuite_table(of_bsuite))
+      parts.append(_bsuite(of_bsuite))
       lines += [
           {
               'score': 'bsuite',
@@ -131,11 +198,15 @@ def _scores(
       ]
     else:
       parts.append(
-          'None: they are computed by BSuite itself, which is not installed.'
+          _Scores(
+              _BSUITE,
+              'None: they are computed by BSuite itself, which is not'
+              ' installed.',
+          )
       )
   aggregates = reference.aggregates(runs)
   if aggregates:
-    parts += ['## Over tasks', _aggregates_table(aggregates)]
+    parts.append(_aggregates(aggregates))
     lines += [
         {
             'score': 'interquartile mean',
@@ -154,12 +225,17 @@ def _scores(
       if reference.source(suite)
   ]
   if sources:
-    parts.append('Scores of others, and the scales:\n\n' + '\n'.join(sources))
+    parts.append(
+        _Scores(
+            'Sources',
+            'Scores of others, and the scales:\n\n' + '\n'.join(sources),
+        )
+    )
   files.write_text(output / 'scores.csv', tables.to_csv(lines))
   return parts
 
 
-def _aggregates_table(found: Sequence[reference.Aggregate]) -> str:
+def _aggregates(found: Sequence[reference.Aggregate]) -> _Scores:
   lines = [
       [
           each.suite,
@@ -170,14 +246,16 @@ def _aggregates_table(found: Sequence[reference.Aggregate]) -> str:
       ]
       for each in found
   ]
-  return (
+  return _Scores(
+      'Over tasks',
       'Interquartile means of normalised scores, with stratified bootstrap'
-      ' intervals of 95%, over the tasks that all settings of a suite have.\n\n'
-      + tables.table(['suite', 'setting', 'tasks', 'runs', 'score'], lines)
+      ' intervals of 95%, over the tasks that all settings of a suite have.',
+      ['suite', 'setting', 'tasks', 'runs', 'score'],
+      lines,
   )
 
 
-def _bsuite_table(found: Sequence[bsuite_scores.Score]) -> str:
+def _bsuite(found: Sequence[bsuite_scores.Score]) -> _Scores:
   lines = [
       [
           score.experiment,
@@ -190,8 +268,10 @@ def _bsuite_table(found: Sequence[bsuite_scores.Score]) -> str:
       for score in found
   ]
   names = ['experiment', 'setting', 'settings of BSuite', 'runs', 'score']
-  return (
-      tables.table([*names, 'episodes'], lines)
-      + '\n\nComputed by BSuite, over those of its settings that were run and'
-      ' after as many episodes as its shortest runs have.'
+  return _Scores(
+      _BSUITE,
+      'Computed by BSuite, over those of its settings that were run and after'
+      ' as many episodes as its shortest runs have.',
+      [*names, 'episodes'],
+      lines,
   )

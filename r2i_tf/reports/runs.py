@@ -214,40 +214,64 @@ def label(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     configs: Mappings as in config.json. A field that one lacks has its default.
 
   Returns:
-    Such as 'kind=gru, batch_size=8'; the same for those that differ in task,
-    seed and what only ends a run; 'run' where nothing else differs.
+    Such as 'kind=gru, batch_size=8', of the fields that differ between runs of
+    one task; the same for those that differ in task, seed and what only ends a
+    run; 'run' where nothing else differs.
   """
-  defaults = dict(_flat(schema.to_mapping(run_config.RunConfig())))
-  flat = [{**defaults, **dict(_flat(config))} for config in configs]
-  names = dict.fromkeys(name for config in flat for name in config)
+  defaults = dict(flat(schema.to_mapping(run_config.RunConfig())))
+  complete = [{**defaults, **dict(flat(config))} for config in configs]
+  names = dict.fromkeys(name for config in complete for name in config)
+  tasks = dict.fromkeys(config['task'] for config in complete)
+  groups = [[c for c in complete if c['task'] == task] for task in tasks]
   differing = [
       name
       for name in names
       if name.partition('.')[0]
       not in workdir_lib.CHANGEABLE | {'task', 'seed', 'environment'}
-      and len({repr(config.get(name)) for config in flat}) > 1
+      and any(len({repr(c.get(name)) for c in group}) > 1 for group in groups)
   ]
+  short = {name: _shortened(name, differing) for name in differing}
   return [
       ', '.join(
-          f'{name.rpartition(".")[2]}={config[name]}'
+          f'{short[name]}={config[name]}'
           for name in differing
           if name in config
       )
       or 'run'
-      for config in flat
+      for config in complete
   ]
 
 
-def _flat(
+def flat(
     config: Mapping[str, Any], path: str = ''
 ) -> Iterable[tuple[str, Any]]:
-  """Yields dotted names of fields and their values."""
+  """Yields dotted names of fields and their values.
+
+  Args:
+    config: Nested mappings.
+    path: What stands before the names.
+  """
   for key, value in config.items():
     name = f'{path}.{key}' if path else key
     if isinstance(value, Mapping):
-      yield from _flat(value, name)
+      yield from flat(value, name)
     else:
       yield name, value
+
+
+def _shortened(name: str, names: Sequence[str]) -> str:
+  """Returns the last parts of a dotted name, as many as make it unlike others.
+
+  Args:
+    name: One of these:
+    names: All.
+  """
+  parts = name.split('.')
+  for count in range(1, len(parts)):
+    end = '.'.join(parts[-count:])
+    if sum(f'.{other}'.endswith(f'.{end}') for other in names) == 1:
+      return end
+  return name
 
 
 def _config(directory: pathlib.Path) -> Mapping[str, Any]:

@@ -108,7 +108,16 @@ def _median(values: Iterable[Optional[float]]) -> Optional[float]:
 
 
 def markdown(of_task: Sequence[Row]) -> str:
-  """Returns the table of a task's settings.
+  """Returns the table of a task's settings in Markdown.
+
+  Args:
+    of_task: The rows of one task.
+  """
+  return table(*cells(of_task))
+
+
+def cells(of_task: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+  """Returns the table of a task's settings: headings, and cells of each row.
 
   Args:
     of_task: The rows of one task.
@@ -122,25 +131,25 @@ def markdown(of_task: Sequence[Row]) -> str:
   names += ['return at the end', 'ms a train step', 'parameters', 'minutes']
   lines = []
   for row in of_task:
-    cells = [row.setting, str(row.seeds)]
+    found = [row.setting, str(row.seeds)]
     if row.unfinished:
-      cells[1] += f' ({row.unfinished} not finished)'
+      found[1] += f' ({row.unfinished} not finished)'
     if threshold is not None:
       reached = number(row.steps, ',.0f', 'not reached')
-      cells += [
+      found += [
           f'{reached} ({row.reached} of {row.seeds})'
           if row.threshold == threshold
           else '',
           number(row.minutes_to, '.1f'),
       ]
-    cells += [
+    found += [
         estimate(row.final),
         number(row.train_step_ms, '.1f'),
         number(row.parameters, ',d'),
         number(row.minutes, '.1f'),
     ]
-    lines.append(cells)
-  return table(names, lines)
+    lines.append(found)
+  return names, lines
 
 
 def table(names: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -151,8 +160,8 @@ def table(names: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     lines: The cells of each row.
   """
   return '\n'.join(
-      f'| {" | ".join(cells)} |'
-      for cells in [names, ['---'] * len(names), *lines]
+      f'| {" | ".join(line)} |'
+      for line in [names, ['---'] * len(names), *lines]
   )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 import time
 from typing import Any, Optional
 
+import psutil
+
 from r2i_tf import errors
 from r2i_tf import locks
 from r2i_tf import run_config
@@ -101,6 +103,7 @@ class Monitor:
         'mean_return_200': self._counts.mean_return(records.WINDOW),
         'environment_steps_per_second': self._rates[0],
         'train_steps_per_second': self._rates[1],
+        'resident_bytes': float(psutil.Process().memory_info().rss),
         **losses,
     }
     self._write(record)

@@ -8,6 +8,7 @@ tensorboard/         the same for TensorBoard
 policies/            SavedModels: greedy and collect
 plots/               pictures
 look/                what has been seen of the agent, as pictures and numbers
+report/              the page of the run, made of the rest
 outcome.json         what has come out, once it has ended
 .lock                the process that the run is in, while it is
 """
@@ -264,7 +265,7 @@ class Workdir:
     changed = [
         f'{name} is {before!r} there and {now!r} here'
         for name, before, now in schema.differences(
-            _completed(old, defaults), schema.to_mapping(config)
+            with_defaults(old, defaults), schema.to_mapping(config)
         )
         if _matters(name)
     ]
@@ -273,6 +274,24 @@ class Workdir:
           f'--workdir {self.path} holds a run with another configuration:'
           f' {_few(changed)}; use the old values or another --workdir.'
       )
+
+
+def with_defaults(
+    old: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
+  """Returns a configuration with the fields that came after it.
+
+  Each has its default: that is what runs did before there was the field.
+
+  Args:
+    old: The configuration.
+    defaults: Every field with its default.
+  """
+  completed = {**defaults, **old}
+  for key, value in defaults.items():
+    if isinstance(value, dict) and isinstance(completed[key], dict):
+      completed[key] = with_defaults(completed[key], value)
+  return completed
 
 
 def _expanded(path: str) -> pathlib.Path:
@@ -314,24 +333,6 @@ def _drop(config: dict[str, Any], name: str) -> None:
   for group in groups:
     config = config[group]
   del config[field]
-
-
-def _completed(
-    old: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-  """Returns a configuration with the fields that came after it.
-
-  Each has its default: that is what runs did before there was the field.
-
-  Args:
-    old: The configuration.
-    defaults: Every field with its default.
-  """
-  completed = {**defaults, **old}
-  for key, value in defaults.items():
-    if isinstance(value, dict) and isinstance(completed[key], dict):
-      completed[key] = _completed(completed[key], value)
-  return completed
 
 
 def _identity(path: pathlib.Path) -> tuple[int, int]:

@@ -455,6 +455,7 @@ CASES = (
         "2 * [sweeps.Setting('a', 'bsuite/catch/0', 'quickstart')]",
     ),
     Case(_SWEEP, 'No run to report', 'r2i-report --output=report'),
+    Case(_SWEEP, 'Runs, and no place for their page', 'r2i-report a b'),
     Case(
         _SWEEP,
         'A directory that holds no run',

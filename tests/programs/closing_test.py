@@ -31,7 +31,7 @@ def _summary(policy, failures=()):
 
 
 def _lines(policy=_POLICY):
-  report = closing.report(_summary(policy))
+  report = closing.report(_summary(policy), 'page.html')
   return dict(line.split(':', 1) for line in report.split('\n'))
 
 

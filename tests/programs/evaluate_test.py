@@ -41,17 +41,17 @@ def _lines(**changes):
       plot=None,
       workdir=pathlib.Path('run'),
   )
-  return closing.report(summary).splitlines()
+  return closing.report(summary, 'page.html').splitlines()
 
 
 def test_a_run_says_how_many_episodes_were_cut():
   """And after how many steps; without any, nothing."""
-  *_, cut, _, _, command = _lines(cut=1, max_steps=9)
+  *_, cut, _, _, _, command = _lines(cut=1, max_steps=9)
   assert cut == (
       'greedy policy, 2 episodes: 4 +- 1 (standard error), 1 of them cut after'
       ' 9 steps'
   )
   assert command.endswith('--episodes=2 --max_steps=9')
-  *_, whole, _, _, command = _lines()
+  *_, whole, _, _, _, command = _lines()
   assert whole == 'greedy policy, 2 episodes: 4 +- 1 (standard error)'
   assert command.endswith('--episodes=2')

@@ -75,6 +75,8 @@ def test_a_run_is_stopped_gone_on_with_looked_at_and_evaluated(tmp_path):
   assert process.returncode == 0, error
   assert error.splitlines()[1].startswith(f'going on from step {steps:,} of ')
   assert f'{steps + 50:,} environment steps' in output
+  page = (workdir / 'report' / 'index.html').read_text()
+  assert '<h1>bsuite/memory_len/22</h1>' in page and 'Finished: ' in page
   command = output.splitlines()[-1]
   assert command.startswith('evaluate with: ')
   assert 'python launch/evaluate.py ' in command

@@ -124,6 +124,20 @@ def test_runs_alone_are_grouped_by_their_differences():
   assert runs.label([base, {'task': 't'}]) == ['run', 'run']
 
 
+def test_what_differs_between_tasks_alone_is_no_name():
+  """And fields that end alike are told apart."""
+  base = {'task': 't', 'agent': {'world_model': {'bins': 255}}}
+  other = {'task': 'u', 'agent': {'world_model': {'bins': 511}}}
+  assert runs.label([base, other]) == ['run', 'run']
+  rates = {
+      f'{name}_optimizer': {'learning_rate': 1.0}
+      for name in ('actor', 'critic')
+  }
+  assert runs.label([base, {**base, 'agent': rates}])[1] == (
+      'actor_optimizer.learning_rate=1.0, critic_optimizer.learning_rate=1.0'
+  )
+
+
 def test_scores_between_random_and_human():
   """The numbers of the file, put into the formula by hand."""
   pong = reference.scale('atari/pong')
