@@ -4,6 +4,7 @@
   probes.json, probes.png            how long states hold what was seen
   timescales.json, timescales.png    half-lives of the memory's channels
   sensitivity.json, sensitivity.png  what reward predictions hang on
+  rewards.json                       whether rewards are known by heart
   open_loop.json, open_loop...       what the model foresees (`training.looks`)
 
 A JSON file names its picture by `picture`, and is written after it, each at
@@ -22,11 +23,13 @@ import tensorflow as tf
 from r2i_tf.analysis import episodes as episodes_lib
 from r2i_tf.analysis import opened
 from r2i_tf.analysis import probes
+from r2i_tf.analysis import rewards
 from r2i_tf.analysis import sensitivity
 from r2i_tf.analysis import states
 from r2i_tf.analysis import targets as targets_lib
 from r2i_tf.analysis import timescales
 from r2i_tf.analysis import writing
+from r2i_tf.environments.suites import registry
 from r2i_tf.pictures import probes as probe_pictures
 from r2i_tf.pictures import timescales as timescale_pictures
 from r2i_tf.training import looks
@@ -34,6 +37,7 @@ from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import sequences
 
 _BATCHES = 4  # Of sequences that open-loop errors are taken over.
+_NEW = 64  # Episodes that are acted for their rewards alone.
 
 
 class Part(enum.Enum):
@@ -41,6 +45,7 @@ class Part(enum.Enum):
 
   TIMESCALES = 'timescales'
   SENSITIVITY = 'sensitivity'
+  REWARDS = 'rewards'
   OPEN_LOOP = 'open_loop'
   PROBES = 'probes'
 
@@ -101,6 +106,9 @@ def look(
   if Part.SENSITIVITY in make:
     _sensitivity(run, found, seed, writer)
     clock.tell(Part.SENSITIVITY.value)
+  if Part.REWARDS in make:
+    _rewards(run, found, seed, writer)
+    clock.tell(Part.REWARDS.value)
   if Part.OPEN_LOOP in make:
     _open_loop(run, found, seed, writer)
     clock.tell(Part.OPEN_LOOP.value)
@@ -162,6 +170,44 @@ def _sensitivity(
       lambda path: timescale_pictures.draw_sensitivity(
           lags, embedding, action, path
       ),
+  )
+
+
+def _rewards(
+    run: opened.OpenedRun,
+    episodes: episodes_lib.Episodes,
+    seed: int,
+    writer: writing.Writer,
+) -> None:
+  """Looks at episodes of both sources, as far as the run has them."""
+  sets = []
+  learned = new = None
+  if episodes.is_new:
+    new = episodes
+  else:
+    learned = episodes
+    task, options = run.config.task, run.config.environment
+    if isinstance(task, str) and not registry.renders(task, options):
+      new = episodes_lib.new(run, min(_NEW, len(episodes.lengths)), seed)
+  if learned is not None:
+    sets.append(('of the replay', learned))
+    sets.append(('of the replay, their ends', rewards.second_halves(learned)))
+  if new is not None:
+    sets.append(('new', new))
+  writer.write(
+      Part.REWARDS.value,
+      {
+          'sets': [
+              {
+                  'name': name,
+                  'episodes': len(those.lengths),
+                  **rewards.of_episodes(run.agent, those, seed)._asdict(),
+              }
+              for name, those in sets
+              if len(those.lengths)
+          ]
+      },
+      None,
   )
 
 

@@ -68,7 +68,7 @@ def of_episodes(
   episodes = episodes.some(np.arange(len(episodes.lengths)) < max(1, fit))
   joined, embedded = (
       np.concatenate(parts)
-      for parts in zip(*_in_batches(agent, episodes, states, seed))
+      for parts in zip(*in_batches(agent, episodes, states, seed))
   )
   count = len(episodes.lengths)
   joined, embedded = joined[:count], embedded[:count]
@@ -87,7 +87,7 @@ def of_episodes(
   )
 
 
-def _in_batches(
+def in_batches(
     agent: r2i_agent.R2IAgent,
     episodes: episodes_lib.Episodes,
     function: Callable[..., Any],

@@ -13,7 +13,7 @@ from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf.programs import command_line
 
-_PARTS = ('timescales', 'sensitivity', 'open_loop', 'probes')
+_PARTS = ('timescales', 'sensitivity', 'rewards', 'open_loop', 'probes')
 
 
 def main() -> None:

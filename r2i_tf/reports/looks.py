@@ -255,6 +255,35 @@ def sensitivity(
   )
 
 
+def rewards(
+    found: Mapping[str, Any], folder: pathlib.Path, pictures: markup.Pictures
+) -> str:
+  """Returns how rewards are predicted, of episodes old and new, as HTML."""
+  del folder, pictures
+  rows = [
+      [
+          markup.escape(str(each['name'])),
+          f'{int(each["episodes"]):,}',
+          f'{int(each["steps"]):,}',
+          _share(each['sign']),
+          '' if each['loss'] is None else _short(each['loss']),
+      ]
+      for each in found['sets']
+  ]
+  names = ['episodes', 'count', 'rewards', 'sign right', '-ln p(r), nats']
+  return (
+      f'<p class="intro">{_when(found)} How rewards other than zero are'
+      ' predicted when they come. Where new episodes are predicted worse than'
+      ' those of the replay, and these without their beginnings not much worse'
+      ' than whole, the model knows them by heart.</p>'
+      + markup.table(names, rows, 'Predicted rewards')
+  )
+
+
+def _share(value: Any) -> str:
+  return '' if value is None else f'{history_lib.number(value):.0%}'
+
+
 def _figure(
     title: str,
     still: pathlib.Path,

@@ -61,6 +61,7 @@ def build(run: history_lib.History) -> str:
       ('Probes', look('look/probes.json', looks.probes)),
       ('Time scales', look('look/timescales.json', looks.time_scales)),
       ('Reach', look('look/sensitivity.json', looks.sensitivity)),
+      ('Rewards', look('look/rewards.json', looks.rewards)),
   )
   sections = [
       document.Section('health', 'Health', _health(run)),

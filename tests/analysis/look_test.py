@@ -106,12 +106,16 @@ def test_a_look_writes_its_files_and_touches_no_other(run):
   }
   for part, values in found.items():
     assert values['environment_steps'] == 140
+    if part is look.Part.REWARDS:
+      continue  # Numbers alone.
     pictures = values.get('pictures') or [{'png': values['picture']}]
     for picture in pictures:
       assert (directory / picture['png']).stat().st_size > 1000, part
   (layer,) = found[look.Part.TIMESCALES]['layers']
   assert len(layer['at_start']) == len(layer['now']) == 4
   assert found[look.Part.SENSITIVITY]['lags'][0] == 0
+  names = [each['name'] for each in found[look.Part.REWARDS]['sets']]
+  assert names == ['of the replay', 'of the replay, their ends', 'new']
   probes = found[look.Part.PROBES]
   assert not probes['held_out'] and probes['episodes'] == 30
   first = probes['targets'][-1]

@@ -265,6 +265,28 @@ def _look(folder: pathlib.Path):
           'action_gradient': [0.1, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1],
       },
   )
+  _json(
+      folder / 'rewards.json',
+      {
+          **when,
+          'sets': [
+              {
+                  'name': 'of the replay',
+                  'episodes': 300,
+                  'steps': 300,
+                  'sign': 0.99,
+                  'loss': 0.68,
+              },
+              {
+                  'name': 'new',
+                  'episodes': 64,
+                  'steps': 0,
+                  'sign': None,
+                  'loss': None,
+              },
+          ],
+      },
+  )
 
 
 def _json(path: pathlib.Path, value):
