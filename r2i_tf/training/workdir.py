@@ -60,6 +60,8 @@ _PACKAGES = (
     'numpy',
     'dm-env',
 )
+# What a run did before there was a field, where that is not its default.
+_BEFORE = {'replay': {'held_out': False}}
 _NAMED = 4  # As many fields as a sentence can hold.
 
 
@@ -257,7 +259,10 @@ class Workdir:
           f' {_few(unknown)}, which this version does not have: go on with that'
           ' version or use another --workdir.'
       )
-    return old
+    return with_defaults(
+        old,
+        {group: values for group, values in _BEFORE.items() if group in old},
+    )
 
   def _check_same(self, config: run_config.RunConfig) -> None:
     old = self._recorded()
@@ -281,7 +286,8 @@ def with_defaults(
 ) -> dict[str, Any]:
   """Returns a configuration with the fields that came after it.
 
-  Each has its default: that is what runs did before there was the field.
+  Each has its default: that is what runs did before there was the field, but
+  for those that `Workdir` knows to have done otherwise.
 
   Args:
     old: The configuration.

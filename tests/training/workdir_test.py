@@ -65,6 +65,19 @@ def _rewrite(directory, change):
   directory.config.write_text(json.dumps(record))
 
 
+def test_a_run_from_before_sequences_were_held_out_had_none(tmp_path):
+  """It trained on all of its replay, and goes on only where that is said."""
+  config = fakes.config()
+  directory = _created(tmp_path / 'run', config)
+  _rewrite(directory, lambda old, _: old['replay'].pop('held_out'))
+  assert not directory.read_config().replay.held_out
+  message = 'replay.held_out is False there and True here'
+  with pytest.raises(errors.RunError, match=message):
+    directory.check(config)
+  replay = dataclasses.replace(config.replay, held_out=False)
+  directory.check(dataclasses.replace(config, replay=replay))
+
+
 def test_fields_that_this_version_lacks_are_refused(tmp_path):
   """Nobody knows what they meant: the sentence has them and the version."""
   config = fakes.config()
