@@ -87,6 +87,18 @@ def of_replay(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
   )
 
 
+def are_cheap(run: opened.OpenedRun) -> bool:
+  """Returns whether new episodes can be had, and without drawing pictures.
+
+  Args:
+    run: The run.
+  """
+  task = run.config.task
+  return registry.is_named(task) and not registry.renders(
+      task, run.config.environment
+  )
+
+
 def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
   """Acts new episodes, by the policy that collects.
 

@@ -29,7 +29,6 @@ from r2i_tf.analysis import states
 from r2i_tf.analysis import targets as targets_lib
 from r2i_tf.analysis import timescales
 from r2i_tf.analysis import writing
-from r2i_tf.environments.suites import registry
 from r2i_tf.pictures import probes as probe_pictures
 from r2i_tf.pictures import timescales as timescale_pictures
 from r2i_tf.training import looks
@@ -179,21 +178,17 @@ def _rewards(
     seed: int,
     writer: writing.Writer,
 ) -> None:
-  """Looks at episodes of both sources, as far as the run has them."""
-  sets = []
-  learned = new = None
+  """Compares episodes of the replay with their ends alone, and new ones."""
   if episodes.is_new:
-    new = episodes
+    sets = {'new': episodes}
   else:
-    learned = episodes
-    task, options = run.config.task, run.config.environment
-    if isinstance(task, str) and not registry.renders(task, options):
-      new = episodes_lib.new(run, min(_NEW, len(episodes.lengths)), seed)
-  if learned is not None:
-    sets.append(('of the replay', learned))
-    sets.append(('of the replay, their ends', rewards.second_halves(learned)))
-  if new is not None:
-    sets.append(('new', new))
+    sets = {
+        'of the replay': episodes,
+        'of the replay, their ends': rewards.second_halves(episodes),
+    }
+    if episodes_lib.are_cheap(run):
+      count = min(_NEW, len(episodes.lengths))
+      sets['new'] = episodes_lib.new(run, count, seed)
   writer.write(
       Part.REWARDS.value,
       {
@@ -203,7 +198,7 @@ def _rewards(
                   'episodes': len(those.lengths),
                   **rewards.of_episodes(run.agent, those, seed)._asdict(),
               }
-              for name, those in sets
+              for name, those in sets.items()
               if len(those.lengths)
           ]
       },

@@ -140,6 +140,27 @@ def test_new_episodes_are_none_of_the_replay(run):
   )
 
 
+def test_a_task_of_one_s_own_has_its_replay_looked_at(tmp_path):
+  """Nobody here can make its environment anew, so there are no new episodes."""
+  config = dataclasses.replace(
+      _config(run_config.ReplayKind.MEMORY), task='mine'
+  )
+  named = fakes.r2i_config().task
+  own = training.R2I_PARTS
+  parts = dataclasses.replace(
+      own,
+      load=lambda _, *rest: own.load(named, *rest),
+      load_batch=lambda _, *rest: own.load_batch(named, *rest),
+  )
+  training.train(config, str(tmp_path), parts)
+  directory = look.look(
+      str(tmp_path), [look.Part.REWARDS], episodes=8, parts=parts
+  )
+  found = json.loads((directory / 'rewards.json').read_text())
+  names = [each['name'] for each in found['sets']]
+  assert names == ['of the replay', 'of the replay, their ends']
+
+
 def test_a_directory_without_a_run_is_one_sentence(tmp_path):
   """Also that of a run that has written no checkpoint yet."""
   with pytest.raises(errors.RunError, match='no run in .*config.json'):

@@ -136,6 +136,15 @@ def renders(task: Task, options: Optional[options_lib.Options] = None) -> bool:
   return SUITES[suite].renders(*arguments)
 
 
+def is_named(task: Task) -> bool:
+  """Returns whether a task is the name of one of a suite.
+
+  Args:
+    task: As `make` takes it, or a name that only its user knows.
+  """
+  return isinstance(task, str) and task.partition('/')[0] in SUITES
+
+
 def can_draw(task: Task) -> bool:
   """Returns whether a task can be `drawn`; of the named ones it is known.
 
