@@ -25,26 +25,7 @@ _OPTIONS = environments.SuiteOptions()
 _KEYS = {'seed', 'return', 'steps', 'kind', 'file', 'still', 'cut'}
 
 
-class _Echo(fakes.Countdown):
-  """Pays what it is told; lengths and observations hang on the seed."""
-
-  def __init__(self, seed=0, shift=0.0):
-    super().__init__(0, size=3)
-    self._random, self._shift = np.random.default_rng(seed), shift
-
-  def _observation(self):
-    return self._random.normal(size=3).astype(np.float32)
-
-  def _reset(self):
-    self._length = int(self._random.integers(2, 9))
-    return super()._reset()
-
-  def _step(self, action):
-    time_step = super()._step(action)
-    return time_step._replace(reward=np.float32(action + self._shift))
-
-
-class _Drawn(_Echo):
+class _Drawn(fakes.Echo):
   """The same, with images."""
 
   def render(self):
@@ -63,7 +44,7 @@ class _Camera(fakes.Countdown):
 
 def _load_echo(task, seed, options):
   del task, options
-  return _Echo(seed)
+  return fakes.Echo(seed)
 
 
 @pytest.fixture(name='policy', scope='module')
@@ -71,7 +52,7 @@ def _policy(tmp_path_factory):
   """A policy of R2I, which draws latents and actions."""
   directory = tmp_path_factory.mktemp('policies')
   agent = small.agent(action_spec=small.DISCRETE)
-  export.export(agent, _Echo(), 'mine/echo', _OPTIONS, directory)
+  export.export(agent, fakes.Echo(), 'mine/echo', _OPTIONS, directory)
   return directory / 'collect'
 
 
@@ -208,7 +189,7 @@ def _refuse(*unused_arguments):
     [
         (_refuse, 'a chart in place of images of mine/echo: there is nothing'),
         (lambda *_: _Drawn(0, shift=1.0), 'mine/echo does not repeat'),
-        (lambda *_: _Echo(0), 'No rendering support'),
+        (lambda *_: fakes.Echo(0), 'No rendering support'),
     ],
 )
 def test_a_failure_to_render_is_one_line(

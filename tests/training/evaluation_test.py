@@ -182,40 +182,17 @@ def test_numbers_that_cannot_be_meant(exported, options, words):
     _evaluate(exported / 'greedy', **{'episodes': 1, **options})
 
 
-class _Echo(fakes.Countdown):
-  """Pays what it is told; lengths and observations hang on seed and episode."""
-
-  def __init__(self, seed):
-    super().__init__(0, size=3)
-    self._random = np.random.default_rng(seed)
-    self.is_closed = False
-
-  def _observation(self):
-    return self._random.normal(size=3).astype(np.float32)
-
-  def _reset(self):
-    self._length = int(self._random.integers(2, 9))
-    return super()._reset()
-
-  def _step(self, action):
-    time_step = super()._step(action)
-    return time_step._replace(reward=np.float32(action))
-
-  def close(self):
-    self.is_closed = True
-
-
 def test_together_is_as_one_after_the_other(tmp_path):
   """A batch changes no episode: neither its length nor any of its actions."""
   made = []
 
   def load(task, seed, options):
     del task, options
-    made.append(_Echo(seed))
+    made.append(fakes.Echo(seed))
     return made[-1]
 
   agent = small.agent(action_spec=small.DISCRETE)
-  environment = _Echo(0)
+  environment = fakes.Echo(0)
   export.export(agent, environment, 'echo', _OPTIONS, tmp_path, True)
   together = evaluation.evaluate(
       tmp_path / 'greedy', 6, seeds=(5,), parallel=2, load=load

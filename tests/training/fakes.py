@@ -42,6 +42,29 @@ class Countdown(py_environment.PyEnvironment):
     return make(self._observation(), reward=1.0)
 
 
+class Echo(Countdown):
+  """Pays what it is told; lengths and observations hang on seed and episode."""
+
+  def __init__(self, seed=0, shift=0.0):
+    super().__init__(0, size=3)
+    self._random, self._shift = np.random.default_rng(seed), shift
+    self.is_closed = False
+
+  def _observation(self):
+    return self._random.normal(size=3).astype(np.float32)
+
+  def _reset(self):
+    self._length = int(self._random.integers(2, 9))
+    return super()._reset()
+
+  def _step(self, action):
+    time_step = super()._step(action)
+    return time_step._replace(reward=np.float32(action + self._shift))
+
+  def close(self):
+    self.is_closed = True
+
+
 class CountingAgent(tf_agent.TFAgent):
   """Acts at random; its one weight is the number of train steps.
 
