@@ -25,7 +25,7 @@ from r2i_tf.replay import numbered
 from r2i_tf.training import checkpoints
 from r2i_tf.training import learner
 from r2i_tf.training import parts as parts_lib
-from r2i_tf.training import run
+from r2i_tf.training import seeds
 from r2i_tf.training import workdir as workdir_lib
 
 # What the newest steps of a replay may take here, which the run has as well.
@@ -84,7 +84,7 @@ def open_run(
   is_served = config.replay.kind is run_config.ReplayKind.REVERB
   # As the run does before it builds its agent, for the same first weights.
   tf.keras.utils.set_random_seed(
-      config.seed if is_served else run.seed_of_start(config.seed, 0)
+      config.seed if is_served else seeds.of_start(config.seed, 0)
   )
   agent = parts.build_agent(
       time_step_spec, action_spec, config, learner.train_step_counter()

@@ -20,7 +20,6 @@ from tf_agents.specs import tensor_spec
 from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import run_config
-from r2i_tf.agents import r2i_agent
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
 from r2i_tf.replay.reverb import connection
@@ -296,11 +295,7 @@ class _Learning:
     Returns:
       None on a host that does not look, or if the agent has no such model here.
     """
-    if (
-        not self._hosts.is_chief
-        or self._learner.feeds
-        or not isinstance(self._agent, r2i_agent.R2IAgent)
-    ):
+    if not sequences.are_wanted(self._agent, self._learner, self._hosts):
       return None
     batches = iter(self._reader.dataset())
 

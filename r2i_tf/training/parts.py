@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+import contextlib
 import dataclasses
 from typing import Any, Optional
 
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
 
 from r2i_tf import environments
 from r2i_tf import errors
@@ -69,6 +73,32 @@ class RunParts:
           ' r2i_tf.roles.learner.train.'
       )
     return replay
+
+  def replay_size(
+      self, config: run_config.RunConfig, streams: int, capacity: int
+  ) -> replay_lib.Size:
+    """Returns how large a replay of the run would be.
+
+    One environment, which is closed again, tells how large a step is.
+
+    Args:
+      config: The run.
+      streams: Environments that the replay is for.
+      capacity: Steps to keep, over all of them.
+
+    Raises:
+      errors.RunError: As for `replay_class`.
+    """
+    replay_class = self.replay_class(config)
+    with contextlib.closing(
+        self.load(config.task, config.seed, config.environment)
+    ) as environment:
+      time_step = environment.time_step_spec()
+      action = policy_step.PolicyStep(environment.action_spec())
+    data_spec = tensor_spec.from_spec(
+        trajectory.from_transition(time_step, action, time_step)
+    )
+    return replay_class.size_of(data_spec, streams, capacity)
 
 
 def _build_r2i_agent(

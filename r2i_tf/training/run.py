@@ -14,17 +14,13 @@ import functools
 import math
 from typing import Any, Optional
 
-import numpy as np
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import policy_step
-from tf_agents.trajectories import trajectory
 
 from r2i_tf import quiet
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
 from r2i_tf.agents import acting
-from r2i_tf.agents import r2i_agent
 from r2i_tf.agents import r2i_policy
 from r2i_tf.record import metrics
 from r2i_tf.record import progress as progress_lib
@@ -42,6 +38,7 @@ from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import reporting as reporting_lib
 from r2i_tf.training import saving as saving_lib
 from r2i_tf.training import schedule
+from r2i_tf.training import seeds
 from r2i_tf.training import sequences
 from r2i_tf.training import strategies
 from r2i_tf.training import workdir as workdir_lib
@@ -123,11 +120,11 @@ class _Run:
     )
     # First of all: the rest takes minutes and gigabytes of its own.
     replay_class = parts.replay_class(config)
-    size = _replay_size(config, parts, replay_class, count, capacity)
+    size = parts.replay_size(config, count, capacity)
     progress.note(room.check(size, paths.replay))
     newest = checkpoints.checkpoints_in(paths.checkpoints)
     step = checkpoints.step_of(newest[-1]) if newest else 0
-    seed = seed_of_start(config.seed, step, hosts.index)
+    seed = seeds.of_start(config.seed, step, hosts.index)
     # Keras draws initial weights from Python's own generator: all are seeded.
     tf.keras.utils.set_random_seed(seed)
     quiet.first_compilation()
@@ -290,11 +287,7 @@ class _Run:
     Returns:
       None on a host that does not look, or if the agent has no such model here.
     """
-    if (
-        not self._hosts.is_chief
-        or self._learner.feeds
-        or not isinstance(self._agent, r2i_agent.R2IAgent)
-    ):
+    if not sequences.are_wanted(self._agent, self._learner, self._hosts):
       return None
     return sequences.from_replay(self.replay, self._config.replay, seed)
 
@@ -418,41 +411,3 @@ class _Run:
             },
         },
     )
-
-
-def _replay_size(
-    config: run_config.RunConfig,
-    parts: parts_lib.RunParts,
-    replay_class: type[replay_lib.Replay],
-    streams: int,
-    capacity: int,
-) -> replay_lib.Size:
-  """Returns how large the replay of this host will be.
-
-  One environment, which is closed again, tells how large a step is.
-  """
-  with contextlib.closing(
-      parts.load(config.task, config.seed, config.environment)
-  ) as environment:
-    time_step = environment.time_step_spec()
-    action = policy_step.PolicyStep(environment.action_spec())
-  data_spec = tensor_spec.from_spec(
-      trajectory.from_transition(time_step, action, time_step)
-  )
-  return replay_class.size_of(data_spec, streams, capacity)
-
-
-def seed_of_start(seed: int, step: int, host: int = 0) -> int:
-  """Returns the seed of a start of the run that goes on from `step`.
-
-  A run that goes on must not live through the episodes of its beginning again,
-  nor a host through those of another.
-
-  Args:
-    seed: Of the run.
-    step: 0 at the first start.
-    host: The number of this one of several.
-  """
-  words = [seed, step, host] if host else [seed, step]
-  state = np.random.SeedSequence(words).generate_state(1)
-  return int(state[0]) % 2**31

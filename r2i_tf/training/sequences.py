@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
+from tf_agents.agents import tf_agent
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import replay as replay_lib
 from r2i_tf import run_config
+from r2i_tf.agents import r2i_agent
 from r2i_tf.replay import sampling
+from r2i_tf.training import hosts as hosts_lib
+from r2i_tf.training import learner as learner_lib
 
 BATCH = 8  # Sequences of one look, at most.
 
@@ -25,6 +29,25 @@ class Drawn(NamedTuple):
 
 
 Draw = Callable[[], Optional[Drawn]]
+
+
+def are_wanted(
+    agent: tf_agent.TFAgent,
+    learner: learner_lib.Learner,
+    hosts: hosts_lib.Hosts,
+) -> bool:
+  """Returns whether this process looks at the agent of a run.
+
+  One of several hosts does, if it has the agent's world model: not where that
+  is on a TPU, and not that of another kind of agent.
+
+  Args:
+    agent: Of the run.
+    learner: Of the run.
+    hosts: Of the run.
+  """
+  is_here = hosts.is_chief and not learner.feeds
+  return is_here and isinstance(agent, r2i_agent.R2IAgent)
 
 
 def from_replay(
