@@ -6,8 +6,10 @@ may also show what the agent does not see: where a task has such a variant, the
 ground truth beside the observation.
 """
 
+from collections.abc import Callable
 import contextlib
 import dataclasses
+import time
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from r2i_tf.environments.suites import registry
 
 LONGEST = 4096  # Steps after which an episode is cut.
 _BYTES = 2**28  # What the episodes may take.
+_QUIET_SECONDS = 30.0  # After which there is a line.
 # Environments that are acted in at once, where they are in this process.
 _TOGETHER = 64
 
@@ -99,13 +102,21 @@ def are_cheap(run: opened.OpenedRun) -> bool:
   )
 
 
-def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
+def new(
+    run: opened.OpenedRun,
+    count: int,
+    seed: int,
+    max_steps: int = LONGEST,
+    note: Callable[[str], None] = print,
+) -> Episodes:
   """Acts new episodes, by the policy that collects.
 
   Args:
     run: The run, started with named tasks.
     count: How many.
     seed: Of environments and policy.
+    max_steps: Steps after which an episode is cut.
+    note: Takes a line now and then where it takes long.
 
   Returns:
     So many, or fewer where they take too much memory.
@@ -122,7 +133,33 @@ def new(run: opened.OpenedRun, count: int, seed: int) -> Episodes:
       environments.load_batch(task, drawn, min(count, together), options)
   ) as environment:
     tf.random.set_seed(drawn)
-    return _acted(run.agent, environment, count, task != run.config.task)
+    return _acted(
+        run.agent,
+        environment,
+        count,
+        task != run.config.task,
+        max_steps,
+        _Progress(count, note),
+    )
+
+
+class _Progress:
+  """Says every half minute how far it is."""
+
+  def __init__(self, count: int, note: Callable[[str], None]):
+    self._count, self._note = count, note
+    self._begin = self._last = time.monotonic()
+
+  def tell(self, over: int, steps: int) -> None:
+    """Takes the number of episodes that are over, and of all steps."""
+    now = time.monotonic()
+    if now - self._last < _QUIET_SECONDS:
+      return
+    self._last = now
+    self._note(
+        f'{over:,} of {self._count:,} episodes acted, {steps:,} steps,'
+        f' {steps / (now - self._begin):.1f} a second'
+    )
 
 
 def _acted(
@@ -130,6 +167,8 @@ def _acted(
     environment: py_environment.PyEnvironment,
     count: int,
     shows_truth: bool,
+    max_steps: int,
+    progress: _Progress,
 ) -> Episodes:
   """Returns the first whole episodes of each environment of a batch.
 
@@ -138,13 +177,16 @@ def _acted(
     environment: The batch.
     count: Episodes, over all of them.
     shows_truth: Whether it is a variant that shows more than the agent sees.
+    max_steps: Steps after which an episode is cut.
+    progress: Is told of each step.
   """
   act = common.function(agent.collect_policy.action)
   shares = np.full([environment.batch_size], count // environment.batch_size)
   shares[: count % environment.batch_size] += 1
   running: list[list[Any]] = [[] for _ in shares]
   over: list[Any] = []
-  taken = 0
+  is_cut = np.zeros([environment.batch_size], bool)
+  taken = steps = 0
   time_step = environment.reset()
   state = agent.collect_policy.get_initial_state(environment.batch_size)
   while shares.any():
@@ -166,17 +208,25 @@ def _acted(
     for index in np.flatnonzero(shares):
       is_last = time_step.step_type[index] == ts.StepType.LAST
       is_first = time_step.step_type[index] == ts.StepType.FIRST
-      if not running[index] and not is_first:
-        continue  # The rest of an episode that was cut.
+      if is_first:
+        is_cut[index] = False
+      if is_cut[index]:
+        continue
       running[index].append(rows[index])
-      if is_last or len(running[index]) == LONGEST:
+      if is_last or len(running[index]) == max_steps:
+        is_cut[index] = not is_last
         over.append(nest_utils.stack_nested_arrays(running[index]))
         shares[index] -= 1
         running[index] = []
         taken += sum(x.nbytes for x in tf.nest.flatten(over[-1]))
         if taken > _BYTES:  # As many as fit.
           shares[:] = 0
+    waiting = is_cut[shares > 0]
+    if len(waiting) and waiting.all():  # For the rest of what was cut.
+      following = environment.reset()
     time_step = following
+    steps += environment.batch_size
+    progress.tell(len(over), steps)
   lengths = np.array([len(steps.step_type) for steps, _ in over], np.int64)
   longest = int(lengths.max())
 

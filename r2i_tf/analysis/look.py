@@ -13,9 +13,12 @@ once or not at all. A picture that there is nothing to draw on is not made.
 
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
 import enum
 import pathlib
 import time
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -64,6 +67,7 @@ def look(
     seed: int = 0,
     note: Callable[[str], None] = print,
     parts: parts_lib.RunParts = parts_lib.R2I_PARTS,
+    max_steps: int = episodes_lib.LONGEST,
 ) -> pathlib.Path:
   """Looks into a run and writes what is found.
 
@@ -75,6 +79,7 @@ def look(
     seed: Of what is drawn.
     note: Takes a line for each thing that is done.
     parts: Those that the run was started with.
+    max_steps: Steps after which a new episode is cut.
 
   Returns:
     The directory of the files.
@@ -83,6 +88,12 @@ def look(
     errors.RunError: There is nothing to look into, or nothing can be written.
       What has been made until then is there.
   """
+  if (
+      source == Source.NEW
+      and Part.PROBES in make
+      and episodes < probes.fewest()
+  ):
+    note(f'no probes: {_too_few(episodes)}')
   clock = _Clock(note)
   run = opened.open_run(workdir, parts, note)
   clock.tell(
@@ -95,8 +106,10 @@ def look(
     clock.tell(Part.TIMESCALES.value)
   if set(make) <= {Part.TIMESCALES}:
     return writer.directory
-  draw = {Source.REPLAY: episodes_lib.of_replay, Source.NEW: episodes_lib.new}
-  found = draw[source](run, episodes, seed)
+  if source == Source.NEW:
+    found = episodes_lib.new(run, episodes, seed, max_steps, note)
+  else:
+    found = episodes_lib.of_replay(run, episodes, seed)
   clock.tell(
       f'{len(found.lengths):,} episodes'
       f' {"acted" if found.is_new else "of the replay"}, of'
@@ -238,6 +251,11 @@ def _probes(
     writer: writing.Writer,
     clock: _Clock,
 ) -> None:
+  if len(episodes.lengths) < probes.fewest():
+    few = {'probes': _too_few(len(episodes.lengths))}
+    clock.note(f'no probes: {few["probes"]}')
+    writer.write(Part.PROBES.value, _probed(episodes, [], few), None)
+    return
   of_steps = states.of_episodes(run.agent, episodes, seed)
   lengths = of_steps.lengths
   clock.tell(f'states of {len(lengths):,} of them')
@@ -272,20 +290,36 @@ def _probes(
     clock.note(f'no probe of {name}: {reason}')
   writer.write(
       Part.PROBES.value,
-      {
-          'episodes': len(lengths),
-          'held_out': episodes.is_new,
-          'targets': [
-              {
-                  'name': panel.title,
-                  'measure': panel.measure,
-                  'chance': panel.chance,
-                  'lags': panel.lags,
-                  'curves': panel.curves,
-              }
-              for panel in panels
-          ],
-          'left_out': found.left_out,
-      },
+      _probed(episodes, panels, found.left_out),
       (lambda path: probe_pictures.draw(panels, path)) if panels else None,
   )
+
+
+def _too_few(episodes: int) -> str:
+  return (
+      f'{episodes} episodes are too few; {probes.fewest()} are the fewest that'
+      ' a probe can be fitted to and scored on'
+  )
+
+
+def _probed(
+    episodes: episodes_lib.Episodes,
+    panels: Sequence[probe_pictures.Panel],
+    left_out: Mapping[str, str],
+) -> dict[str, Any]:
+  """Returns what is written of probes."""
+  return {
+      'episodes': len(episodes.lengths),
+      'held_out': episodes.is_new,
+      'targets': [
+          {
+              'name': panel.title,
+              'measure': panel.measure,
+              'chance': panel.chance,
+              'lags': panel.lags,
+              'curves': panel.curves,
+          }
+          for panel in panels
+      ],
+      'left_out': dict(left_out),
+  }

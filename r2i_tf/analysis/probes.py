@@ -12,6 +12,7 @@ Knows arrays alone.
 
 from collections.abc import Sequence
 import dataclasses
+import itertools
 from typing import Any, Optional
 import warnings
 
@@ -54,6 +55,11 @@ def split(count: int, seed: int) -> Split:
   chosen = round(_CHOOSE * (count - tested))
   test, choose, fit = np.split(order, [tested, tested + chosen])
   return Split(fit, choose, test)
+
+
+def fewest() -> int:
+  """Returns how many episodes it takes to score a probe at all."""
+  return next(n for n in itertools.count() if len(split(n, 0).test) >= _LEAST)
 
 
 def log_lags(lengths: np.ndarray) -> list[int]:

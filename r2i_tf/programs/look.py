@@ -32,18 +32,35 @@ def main() -> None:
   episodes = flags.DEFINE_integer(
       'episodes', 400, 'How many episodes to look at, at most.', lower_bound=1
   )
+  max_steps = flags.DEFINE_integer(
+      'max_steps',
+      4096,
+      'Steps after which a new episode is cut.',
+      lower_bound=2,
+      upper_bound=4096,
+  )
   seed = flags.DEFINE_integer(
       'seed', 0, 'Seed of what is drawn.', lower_bound=0, upper_bound=2**31 - 1
   )
   command_line.run(
       lambda _: _look(
-          workdir.value, make.value, source.value, episodes.value, seed.value
+          workdir.value,
+          make.value,
+          source.value,
+          episodes.value,
+          seed.value,
+          max_steps.value,
       )
   )
 
 
 def _look(
-    workdir: str, make: list[str], source: str, episodes: int, seed: int
+    workdir: str,
+    make: list[str],
+    source: str,
+    episodes: int,
+    seed: int,
+    max_steps: int,
 ) -> None:
   for name in make:
     if name not in _PARTS:
@@ -63,5 +80,6 @@ def _look(
           episodes,
           seed,
           lambda line: print(line, flush=True),
+          max_steps=max_steps,
       )
   )

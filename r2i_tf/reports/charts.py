@@ -198,7 +198,10 @@ def _path(line: Line, x: axes.Axis, y: axes.Axis) -> str:
     # A line of no length, with round ends, is a dot.
     parts.append(f'L{point}' if pen_is_down else f'M{point}l0 0')
     pen_is_down = True
-  return f'<path class="{_classes(line.style or 0)}" d="{"".join(parts)}"/>'
+  # A line of one point alone would be overlooked.
+  alone = ' alone' if np.count_nonzero(np.isfinite(line.y)) == 1 else ''
+  classes = _classes(line.style or 0) + alone
+  return f'<path class="{classes}" d="{"".join(parts)}"/>'
 
 
 def _band(line: Line, x: axes.Axis, y: axes.Axis) -> str:

@@ -192,6 +192,8 @@ def probes(
     )
   others = found.get('left_out') or {}
   left_out = '; '.join(f'{name}, since {why}' for name, why in others.items())
+  if not parts:
+    return f'<p>None were made: {markup.escape(left_out)}.</p>' * bool(left_out)
   return (
       f'<p class="intro">{_when(found)} A linear probe reads, from the states'
       f' of {int(found["episodes"]):,} episodes, what was seen so many steps'

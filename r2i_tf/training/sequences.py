@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
+import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import replay as replay_lib
@@ -56,7 +58,10 @@ def from_replay(
   """Returns a function that draws sequences of a replay.
 
   They are any, wherever an episode starts, and none is missed where the run
-  trains: it would not repeat if its batches hung on when it is looked at.
+  trains: it would not repeat if its batches hung on when it is looked at. Of a
+  run that trains on episodes from their starts alone, what comes before the
+  first start counts as padding: such a run never asks its model for an end
+  whose beginning it was not shown.
 
   Args:
     replay: It holds a sequence whenever one is drawn.
@@ -72,6 +77,8 @@ def from_replay(
             sampling.Sampling(seed % 2**31, part=part),
         )
     )
+    if config.whole_episodes or config.episode_starts == 1:
+      return lambda: from_first_start(next(iterator))
     return lambda: next(iterator)
 
   if not config.held_out:
@@ -86,3 +93,28 @@ def from_replay(
     return Drawn(trained(), False)
 
   return draw
+
+
+def from_first_start(
+    trajectory: trajectory_lib.Trajectory,
+) -> trajectory_lib.Trajectory:
+  """Makes padding of what comes before the first start of an episode.
+
+  Args:
+    trajectory: [B, T].
+
+  Returns:
+    The same, with the step types of padding there (`agents/experience.py`); a
+    sequence in which no episode starts is as it was.
+  """
+  is_start = trajectory.is_first()
+  before = tf.cumsum(tf.cast(is_start, tf.int32), axis=1) == 0
+  before &= tf.reduce_any(is_start, axis=1, keepdims=True)
+
+  def padded(step_type: tf.Tensor, padding: ts.StepType) -> tf.Tensor:
+    return tf.where(before, tf.cast(padding, step_type.dtype), step_type)
+
+  return trajectory._replace(
+      step_type=padded(trajectory.step_type, ts.StepType.LAST),
+      next_step_type=padded(trajectory.next_step_type, ts.StepType.FIRST),
+  )

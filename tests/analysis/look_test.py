@@ -126,6 +126,38 @@ def test_a_look_writes_its_files_and_touches_no_other(run):
   assert all(line.count('\n') == 0 for line in lines)
 
 
+def test_too_few_episodes_to_probe_are_said_before_they_are_acted(run):
+  """And what is written says it, too, with how many it takes."""
+  workdir, *_ = run
+  lines = []
+  directory = look.look(
+      str(workdir),
+      [look.Part.PROBES],
+      look.Source.NEW,
+      episodes=2,
+      note=lines.append,
+      max_steps=3,
+  )
+  assert lines[0] == (
+      'no probes: 2 episodes are too few; 25 are the fewest that a probe can be'
+      ' fitted to and scored on'
+  )
+  written = json.loads((directory / 'probes.json').read_text())
+  assert written['episodes'] == 2 and not written['targets']
+  assert '25 are the fewest' in written['left_out']['probes']
+
+
+def test_new_episodes_are_cut_and_told_of(run, monkeypatch):
+  """After so many steps; a line now and then says how far it is."""
+  workdir, *_ = run
+  monkeypatch.setattr(episodes, '_QUIET_SECONDS', 0.0)
+  lines = []
+  found = opened.open_run(str(workdir))
+  acted = episodes.new(found, 3, 0, max_steps=3, note=lines.append)
+  assert acted.lengths.tolist() == [3, 3, 3]
+  assert lines and 'of 3 episodes acted, ' in lines[0]
+
+
 def test_new_episodes_are_none_of_the_replay(run):
   """They are acted, as many as asked for, and are whole."""
   found = opened.open_run(str(run[0]))
