@@ -264,6 +264,10 @@ def _probes(
   )
   parts = probes.split(len(lengths), seed)
   lags = probes.log_lags(lengths)
+  of_states = {
+      name: probes.reduced(features, lengths, parts, seed)
+      for name, features in of_steps.features.items()
+  }
   panels = []
   for target in found.targets:
     target = target.of_episodes(len(lengths))
@@ -273,7 +277,7 @@ def _probes(
     ):
       curves = {
           name: kind(features, target, lengths, lags, parts, seed)
-          for name, features in of_steps.features.items()
+          for name, features in of_states.items()
       }
       if any(x is not None for scores in curves.values() for x in scores):
         panels.append(

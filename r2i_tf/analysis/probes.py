@@ -57,6 +57,34 @@ def split(count: int, seed: int) -> Split:
   return Split(fit, choose, test)
 
 
+@threadpoolctl.threadpool_limits.wrap(limits=1)
+def reduced(
+    features: np.ndarray, lengths: np.ndarray, parts: Split, seed: int
+) -> np.ndarray:
+  """Returns features as they are, or the first principal components of many.
+
+  Args:
+    features: float32 [N, T, F], of the states.
+    lengths: Steps of each episode, int [N].
+    parts: Of the N episodes; those to fit are what components are taken from.
+    seed: Of the draw of steps.
+
+  Returns:
+    float32 [N, T, F'], F' at most 512.
+  """
+  if features.shape[-1] <= _FEATURES:
+    return features
+  within = np.arange(features.shape[1]) < lengths[parts.fit][:, np.newaxis]
+  x = features[parts.fit][within]
+  x = np.random.default_rng(seed).permutation(x)[:_ROWS]
+  standard = _Standard(x)
+  components = decomposition.PCA(
+      min(_FEATURES, len(x)), svd_solver='randomized', random_state=seed
+  ).fit(standard(x))
+  flat = components.transform(standard(features.reshape([-1, x.shape[-1]])))
+  return flat.reshape([*features.shape[:2], -1]).astype(np.float32)
+
+
 def fewest() -> int:
   """Returns how many episodes it takes to score a probe at all."""
   return next(n for n in itertools.count() if len(split(n, 0).test) >= _LEAST)
@@ -183,8 +211,7 @@ def _score(
   (x, y), (x_choose, y_choose), (x_test, y_test) = sets
   if not all(_can_be_told(y, values[counts], target.classes) for _, y in sets):
     return None
-  reduce = _Reduced(x, seed)
-  x, x_choose, x_test = map(reduce, (x, x_choose, x_test))
+  x, x_choose, x_test = map(_Standard(x), (x, x_choose, x_test))
   best = max(
       _PENALTIES,
       key=lambda penalty: _quality(
@@ -221,25 +248,16 @@ def _evenly(
   )
 
 
-class _Reduced:
-  """Features of mean 0 and deviation 1, or their principal components."""
+class _Standard:
+  """Features of mean 0 and deviation 1."""
 
-  def __init__(self, x: np.ndarray, seed: int):
+  def __init__(self, x: np.ndarray):
     self._mean = x.mean(0, dtype=np.float64)
     deviation = x.std(0, dtype=np.float64)
     # One that never changes stays out, whatever it is elsewhere.
     self._scale = np.where(deviation > 1e-6, 1 / np.maximum(deviation, 1e-6), 0)
-    self._components: Optional[Any] = None
-    if x.shape[1] > _FEATURES:
-      self._components = decomposition.PCA(
-          min(_FEATURES, len(x)), svd_solver='randomized', random_state=seed
-      ).fit(self._standard(x))
 
   def __call__(self, x: np.ndarray) -> np.ndarray:
-    x = self._standard(x)
-    return x if self._components is None else self._components.transform(x)
-
-  def _standard(self, x: np.ndarray) -> np.ndarray:
     return ((x - self._mean) * self._scale).astype(np.float32)
 
 

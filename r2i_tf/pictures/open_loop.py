@@ -351,10 +351,6 @@ def _draw_steps(
     axes.plot(times, truth, label='truth', **_TRUTH)
   axes.plot(times, prediction, label='prediction', **_PREDICTION)
   axes.set_xlim(0.5, len(prediction) + 0.5)
-  low, high = axes.get_ylim()
-  if high - low < 0.1:  # What hardly moves is drawn so.
-    middle = (low + high) / 2
-    axes.set_ylim(middle - 0.05, middle + 0.05)
   axes.tick_params(labelsize=7, length=2)
   axes.xaxis.set_major_locator(ticker.MaxNLocator(6, integer=True))
   axes.yaxis.set_major_locator(ticker.MaxNLocator(4))
@@ -368,6 +364,12 @@ def _finish(
     png: pathlib.Path,
 ) -> None:
   """Adds what is said of all panels, and writes the picture."""
+  for axes in panels:
+    # After all are drawn: those of a row may share their limits.
+    low, high = axes.get_ylim()
+    if high - low < 0.1:  # What hardly moves is drawn so.
+      middle = (low + high) / 2
+      axes.set_ylim(middle - 0.05, middle + 0.05)
   width, height = picture.get_size_inches()
   picture.subplots_adjust(
       left=0.5 / width,

@@ -243,11 +243,13 @@ def sensitivity(
   lags = _numbers(found['lags'])
   if not len(lags):
     return f'<p>{_when(found)} No rewarded step was found.</p>'
-  lines = [
-      charts.Line(name, lags, _numbers(found[key]), style=i)
-      for i, (key, name) in enumerate(_INPUTS.items())
-      if found.get(key)
-  ]
+  lines = []
+  for i, (key, name) in enumerate(_INPUTS.items()):
+    if found.get(key):
+      norms = _numbers(found[key])
+      # Without a path there is none; a gap leaves room for a logarithmic axis.
+      norms = np.where(norms > 0, norms, np.nan)
+      lines.append(charts.Line(name, lags, norms, style=i))
   return f'<p class="intro">{_when(found)}</p>' + charts.chart(
       'Gradient of the predicted reward',
       lines,

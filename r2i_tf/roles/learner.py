@@ -268,9 +268,9 @@ class _Learning:
         with self._limit.expendable('the policies were exported'):
           self._export()
     if self._hosts.is_chief:
+      self._save()
       if stopped != schedule.StopReason.INTERRUPTED:
         self._reporting.look(*self._now())
-      self._save()
     return stopped
 
   def finish(self, stopped: schedule.StopReason) -> ending.Summary:

@@ -262,9 +262,9 @@ class _Run:
         break
       if not self._train_is_due():
         self._collector.collect()
+    self._save()
     if stopped != schedule.StopReason.INTERRUPTED:
       self._reporting.look(*self._counts())
-    self._save()
     return stopped
 
   def finish(self, stopped: schedule.StopReason) -> ending.Summary:

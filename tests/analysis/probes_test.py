@@ -101,8 +101,17 @@ def test_more_features_than_components_are_kept_in_the_main():
   target, lengths = _numbers(noise)
   mixed = noise[..., np.newaxis] * rng.normal(size=[600]).astype(np.float32)
   split = probes.split(60, seed=0)
-  (score,) = probes.by_lag(mixed, target, lengths, [0], split, 0)
+  few = probes.reduced(mixed, lengths, split, 0)
+  assert few.shape == (60, 20, 512)
+  (score,) = probes.by_lag(few, target, lengths, [0], split, 0)
   assert score == pytest.approx(1.0, abs=0.01)
+
+
+def test_few_features_are_as_they_are():
+  """Components would mix what is small with what is large."""
+  states = np.ones([3, 4, 5], np.float32)
+  lengths = np.full([3], 4)
+  assert probes.reduced(states, lengths, probes.split(3, 0), 0) is states
 
 
 def test_too_few_episodes_say_nothing():

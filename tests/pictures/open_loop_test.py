@@ -96,3 +96,21 @@ def test_the_outlook_has_a_row_for_each_curve(tmp_path):
     with Image.open(tmp_path / 'a.png') as picture:
       heights.append(picture.height)
   assert heights[1] > heights[0]
+
+
+def test_curves_of_a_row_share_limits_that_hold_them_all(tmp_path, monkeypatch):
+  """One that hardly moves stands before one that does."""
+  drawn = []
+  create = open_loop._panels
+
+  def kept(*arguments, **options):
+    picture, panels = create(*arguments, **options)
+    drawn.append(panels)
+    return picture, panels
+
+  monkeypatch.setattr(open_loop, '_panels', kept)
+  value = np.stack([np.full([8], 0.8), np.linspace(-1, 1, 8)])
+  open_loop.draw_outlook({'value': (None, value)}, 3, tmp_path / 'a.png')
+  for axes in drawn[0][0]:
+    low, high = axes.get_ylim()
+    assert low <= -1 and high >= 1
