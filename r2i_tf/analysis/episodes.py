@@ -7,6 +7,7 @@ ground truth beside the observation.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 import contextlib
 import dataclasses
 import time
@@ -183,6 +184,8 @@ def _acted(
   act = common.function(agent.collect_policy.action)
   shares = np.full([environment.batch_size], count // environment.batch_size)
   shares[: count % environment.batch_size] += 1
+  # Those in processes of their own say nothing.
+  members = getattr(environment, 'envs', [])
   running: list[list[Any]] = [[] for _ in shares]
   over: list[Any] = []
   is_cut = np.zeros([environment.batch_size], bool)
@@ -194,6 +197,7 @@ def _acted(
     if shows_truth:
       truths = dict(seen)
       seen = truths.pop('image')
+    said = [member.truths() for member in members]
     known = ts.TimeStep(
         time_step.step_type, time_step.reward, time_step.discount, seen
     )
@@ -212,10 +216,12 @@ def _acted(
         is_cut[index] = False
       if is_cut[index]:
         continue
-      running[index].append(rows[index])
+      trajectory_row, truths_row = rows[index]
+      truths_row.update(said[index] if said else {})
+      running[index].append((trajectory_row, truths_row))
       if is_last or len(running[index]) == max_steps:
         is_cut[index] = not is_last
-        over.append(nest_utils.stack_nested_arrays(running[index]))
+        over.append(_stacked(running[index]))
         shares[index] -= 1
         running[index] = []
         taken += sum(x.nbytes for x in tf.nest.flatten(over[-1]))
@@ -236,7 +242,37 @@ def _acted(
       row[: len(part)] = part
     return array
 
-  joined, truths = tf.nest.map_structure(padded, *over)
+  joined, truths = tf.nest.map_structure(padded, *_alike(over, 1))
   behind = np.arange(longest) >= lengths[:, np.newaxis]
   joined.step_type[behind] = ts.StepType.LAST
   return Episodes(joined, lengths, truths, True)
+
+
+def _stacked(steps: Sequence[Any]) -> tuple[Any, dict[str, np.ndarray]]:
+  """Returns the steps of an episode as arrays, with what is said at each."""
+  return nest_utils.stack_nested_arrays(_alike(steps, 0))
+
+
+def _alike(parts: Sequence[Any], axis: int) -> list[Any]:
+  """Returns pairs with those truths that all of them have, of one shape.
+
+  What an environment says only at times, such as at the end of an episode,
+  cannot be probed.
+
+  Args:
+    parts: Of a trajectory and truths by key.
+    axis: The first one that must be as long in all of them.
+  """
+
+  def is_kept(key: str) -> bool:
+    shapes = [
+        truths[key].shape[axis:] if key in truths else None
+        for _, truths in parts
+    ]
+    return shapes.count(shapes[0]) == len(shapes)
+
+  keys = [key for key in parts[0][1] if is_kept(key)]
+  return [
+      (trajectory, {key: truths[key] for key in keys})
+      for trajectory, truths in parts
+  ]

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import dm_env
+import numpy as np
 from tf_agents.environments import dm_control_wrapper
 from tf_agents.environments import py_environment
 
 from r2i_tf.environments import errors
 from r2i_tf.environments import wrappers
+
+_FEW = 64  # Numbers.
 
 
 class DmEnvAdapter(dm_control_wrapper.DmControlWrapper):
@@ -23,6 +26,18 @@ class DmEnvAdapter(dm_control_wrapper.DmControlWrapper):
     """
     episode_info = getattr(self._env, 'episode_info', None)
     return None if episode_info is None else episode_info()
+
+  def truths(self) -> dict[str, np.ndarray]:
+    """Returns what the environment says of its last step, and no agent sees.
+
+    Numbers, and arrays of up to 64 of them, of the attribute `info` of the
+    `dm_env` environment, by `info/<key>`; none if it has no such attribute.
+    """
+    said = getattr(self._env, 'info', None)
+    if not isinstance(said, Mapping):
+      return {}
+    arrays = {f'info/{key}': _numbers(value) for key, value in said.items()}
+    return {key: array for key, array in arrays.items() if array is not None}
 
 
 def from_dm_env(
@@ -56,6 +71,15 @@ def from_dm_env(
     if not isinstance(made, wrappers.Float32Bounds):
       made = wrappers.Float32Bounds(made)
     return DmEnvAdapter(made)
+
+
+def _numbers(value: Any) -> Optional[np.ndarray]:
+  """Returns a number, or an array of a few; None of anything else."""
+  if not isinstance(value, (bool, int, float, np.generic, np.ndarray)):
+    return None
+  array = np.asarray(value)
+  is_few = array.size <= _FEW and array.dtype.kind in 'biuf'
+  return array if is_few else None
 
 
 def _described(environment: object, made: object) -> str:

@@ -18,7 +18,11 @@ from r2i_tf.environments.suites import gymnasium as gymnasium_lib
 
 
 class GymnasiumEnvironment(dm_env.Environment):
-  """A Gymnasium environment; the first of its episodes is seeded."""
+  """A Gymnasium environment; the first of its episodes is seeded.
+
+  Attributes:
+    info: What it said beside its last observation; no agent sees it.
+  """
 
   def __init__(
       self,
@@ -49,11 +53,12 @@ class GymnasiumEnvironment(dm_env.Environment):
         environment.action_space, join_actions
     )
     self._over = True
+    self.info: dict[str, Any] = {}
 
   def reset(self) -> dm_env.TimeStep:
     """Starts an episode."""
     # Seeded once: a seed in each reset would repeat the first episode.
-    observation, _ = self._environment.reset(seed=self._seed)
+    observation, self.info = self._environment.reset(seed=self._seed)
     self._seed = None
     self._over = False
     return dm_env.restart(self._observe(observation))
@@ -62,8 +67,8 @@ class GymnasiumEnvironment(dm_env.Environment):
     """Takes a step; after the end of an episode, starts one."""
     if self._over:
       return self.reset()
-    observation, reward, terminated, truncated, _ = self._environment.step(
-        self._act(action)
+    observation, reward, terminated, truncated, self.info = (
+        self._environment.step(self._act(action))
     )
     self._over = bool(terminated or truncated)
     casts.number('reward', reward)

@@ -167,8 +167,11 @@ def probes(
     measure = (
         'R\N{SUPERSCRIPT TWO}' if target['measure'] == 'r2' else 'accuracy'
     )
+    # How far below -1 an R^2 lies says nothing; a line would leave its chart.
     lines = [
-        charts.Line(name, lags, _numbers(curves[key]), style=i)
+        charts.Line(
+            name, lags, np.maximum(_numbers(curves[key]), -1.0), style=i
+        )
         for i, (key, name) in enumerate(_FEATURES.items())
         if curves.get(key)
     ]
@@ -183,7 +186,7 @@ def probes(
             charts.Look(
                 'steps ago',
                 tuple(lags),
-                y_range=(max(least, -1.0), 1.0),
+                y_range=(least, 1.0),
                 marks={'chance': chance},
             ),
             f'<span class="meaning">{measure}, on episodes that the probe was'

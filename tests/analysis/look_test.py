@@ -1,6 +1,7 @@
 """A look into a run, from its directory to the files."""
 
 import dataclasses
+import itertools
 import json
 import pathlib
 
@@ -14,6 +15,7 @@ from r2i_tf import training
 from r2i_tf.analysis import episodes
 from r2i_tf.analysis import look
 from r2i_tf.analysis import opened
+from r2i_tf.environments import dm_env_adapter
 from r2i_tf.training import workdir as workdir_lib
 from tests.training import fakes
 
@@ -156,6 +158,25 @@ def test_new_episodes_are_cut_and_told_of(run, monkeypatch):
   acted = episodes.new(found, 3, 0, max_steps=3, note=lines.append)
   assert acted.lengths.tolist() == [3, 3, 3]
   assert lines and 'of 3 episodes acted, ' in lines[0]
+
+
+def test_what_environments_say_of_each_step_is_a_truth(run, monkeypatch):
+  """What they say only at times is none."""
+  clock = itertools.count()
+
+  def truths(_):
+    now = next(clock)
+    seldom = {'info/seldom': np.array(1.0)} if now % 3 == 0 else {}
+    return {'info/clock': np.array([now, -now]), **seldom}
+
+  monkeypatch.setattr(dm_env_adapter.DmEnvAdapter, 'truths', truths)
+  workdir, *_ = run
+  acted = episodes.new(opened.open_run(str(workdir)), 1, 0)
+  (length,) = acted.lengths
+  assert list(acted.truths) == ['info/clock']
+  np.testing.assert_array_equal(
+      acted.truths['info/clock'][0, :, 0], np.arange(length)
+  )
 
 
 def test_new_episodes_are_none_of_the_replay(run):

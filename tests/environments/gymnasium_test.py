@@ -162,3 +162,25 @@ def test_what_cannot_be_looked_at_is_told():
   assert environments.load_drawn(gymnasium.make('CartPole-v1'), 0) is None
   with pytest.raises(environments.UnknownTaskError):
     environments.load_drawn('gymnasium/NoSuchThing-v0', 0)
+
+
+def test_numbers_of_info_are_told_beside_the_observation():
+  """Few numbers each; words and large arrays are left out."""
+
+  class Telling(gymnasium_fakes.Fake):
+
+    def step(self, action):
+      *rest, _ = super().step(action)
+      return *rest, {**told, 'speed': np.arange(2.0), 'at_end': 1}
+
+    def reset(self, *, seed=None, options=None):
+      observation, _ = super().reset(seed=seed)
+      return observation, told
+
+  told = {'count': 3, 'name': 'goal', 'map': np.zeros([65]), 'is_near': True}
+  environment = environments.load(Telling, seed=0)
+  assert environment.truths() == {}
+  environment.reset()
+  assert environment.truths() == {'info/count': 3, 'info/is_near': True}
+  environment.step(np.int64(0))
+  np.testing.assert_array_equal(environment.truths()['info/speed'], [0, 1])
