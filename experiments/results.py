@@ -10,8 +10,9 @@ Each sweep of experiments/sweeps.py has a place in the page, between two marks,
 and a folder below docs/results with its pictures and numbers.
 """
 
+from collections.abc import Sequence
+import json
 import pathlib
-import platform
 import re
 import sys
 
@@ -30,6 +31,12 @@ _RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs lie.')
 _PARALLEL = flags.DEFINE_integer('parallel', 2, 'How many runs at a time.')
 _MINUTES = flags.DEFINE_float('minutes', None, 'Start no run after so long.')
 _REPORT = flags.DEFINE_bool('report', False, 'Only makes the page.')
+# By the names of a run's record.
+_PACKAGES = {
+    'python': 'Python',
+    'tensorflow': 'TensorFlow',
+    'tensorflow-cpu': 'TensorFlow',
+}
 _DOCUMENT, _FOLDER = 'results.md', 'results'
 
 
@@ -75,10 +82,26 @@ def fill(directory: pathlib.Path, docs: pathlib.Path) -> None:
       'cost',
       f'{over} of {len(found)} runs are finished, and have taken'
       f' {minutes / 60:.1f} hours, each on its share of the cores'
-      f' ({_PARALLEL.value} at a time), with Python'
-      f' {platform.python_version()}. Versions and configuration of each run'
-      ' are in its `config.json`, its numbers in `results/*/runs.csv`.',
+      f' ({_PARALLEL.value} at a time){_versions(found)}. Configuration and'
+      ' versions of each run are in its `config.json`, its numbers in'
+      ' `results/*/runs.csv`.',
   )
+
+
+def _versions(runs: Sequence[runs_lib.Run]) -> str:
+  """Returns what the runs ran with, of all that say it."""
+  known = set()
+  for run in runs:
+    path = run.workdir / 'config.json'
+    if path.exists():
+      versions = json.loads(path.read_text()).get('versions', {})
+      of_run = [
+          f'{name} {versions[package]}'
+          for package, name in _PACKAGES.items()
+          if package in versions
+      ]
+      known.update([' and '.join(of_run)] if of_run else [])
+  return f', with {", or ".join(sorted(known))}' if known else ''
 
 
 def _section(text: str, folder: str) -> str:
