@@ -73,7 +73,10 @@ def fill(directory: pathlib.Path, docs: pathlib.Path) -> None:
     wanted = {(setting.task, setting.name) for setting in function()}
     of_sweep = [run for run in found if (run.task, run.setting) in wanted]
     if of_sweep:
-      text = page.write(of_sweep, docs / _FOLDER / name)
+      folder = docs / _FOLDER / name
+      text = page.write(of_sweep, folder)
+      for twin in ('report.md', 'index.html'):  # Of this document.
+        (folder / twin).unlink()
       tables.insert(docs / _DOCUMENT, name, _section(text, f'{_FOLDER}/{name}'))
   minutes = sum(run.last.get('minutes', 0.0) for run in found)
   over = sum(run.state is runs_lib.State.FINISHED for run in found)
