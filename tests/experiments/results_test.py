@@ -54,6 +54,7 @@ def test_the_page_is_filled(tmp_path):
   text = (docs / 'results.md').read_text(encoding='utf-8')
   assert f'2 of {len(found)} runs are finished' in text
   assert '### popgym/RepeatPreviousEasy' in text
-  (picture,) = re.findall(r'\]\((.*\.png)\)', text)
+  (picture,) = re.findall(r'\]\((results/popgym/.*\.png)\)', text)
   assert (docs / picture).exists()
+  assert not list((docs / 'results').rglob('*.md'))  # It has no twin.
   assert '| r2i | 1 | 0.5 | 50.0 | 42 | 100.0 |' in text
