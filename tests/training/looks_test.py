@@ -117,7 +117,9 @@ class _Writer:
     self.shown[step] = pictures
 
 
-def _reporting(agent, directory, writer, lines, prepare=lambda: None):
+def _reporting(
+    agent, directory, writer, lines, prepare=lambda: None, seconds=1e6
+):
   return reporting.Reporting(
       agent,
       lambda: sequences.Drawn(_batch(), True),
@@ -125,7 +127,7 @@ def _reporting(agent, directory, writer, lines, prepare=lambda: None):
       writer,
       prepare,
       lines.append,
-      1e6,
+      seconds,
       0,
   )
 
@@ -171,6 +173,15 @@ def test_a_look_that_fails_is_one_line(agent, tmp_path, monkeypatch):
   ]
   report.look(30, 3)
   assert list(writer.shown) == [30] and len(lines) == 1
+
+
+def test_without_looks_there_are_none(agent, tmp_path):
+  """Neither when it would be time, nor at the end."""
+  writer = _Writer()
+  report = _reporting(agent, tmp_path / 'look', writer, [], seconds=None)
+  report.look_if_due(10, 1)
+  report.look(20, 2)
+  assert not writer.shown and not (tmp_path / 'look').exists()
 
 
 def test_a_directory_of_another_run_is_not_written(agent, tmp_path):
@@ -219,26 +230,3 @@ def test_a_run_looks_at_its_end(tmp_path):
           encoded = tf.make_ndarray(value.tensor)
           assert encoded[2].startswith(b'\x89PNG')
   assert tags == {f'look/{picture["title"]}' for picture in look['pictures']}
-
-
-def test_a_run_goes_on_where_looks_fail(tmp_path, monkeypatch, capsys):
-  """It ends as any other."""
-
-  def strange(*_):
-    raise ValueError('a strange observation')
-
-  monkeypatch.setattr(open_loop, 'draw_outlook', strange)
-  _run(tmp_path)
-  assert (tmp_path / 'outcome.json').exists()
-  assert not (tmp_path / 'look' / 'open_loop.json').exists()
-  lines = [x for x in capsys.readouterr().err.splitlines() if 'strange' in x]
-  assert len(lines) == 1
-
-
-def test_without_looks_there_are_none(tmp_path):
-  """And without held-out steps none are said to be."""
-  path = _run(tmp_path / 'none', report_seconds=None)
-  assert not (path / 'look').exists()
-  path = _run(tmp_path / 'all', **{'replay.held_out': False})
-  look = json.loads((path / 'look' / 'open_loop.json').read_text())
-  assert look['held_out'] is False

@@ -39,6 +39,16 @@ def test_what_comes_before_the_first_start_counts_for_no_loss():
   np.testing.assert_array_equal(seen.observation['x'][0], np.arange(5))
 
 
+def test_what_is_trained_on_is_not_held_out():
+  """Where nothing is, or not yet, that is said of what is drawn."""
+  none = run_config.ReplayConfig(sequence_length=5, held_out=False)
+  assert not sequences.from_replay(_Replay(), none, 0)().held_out
+  early = _Replay()
+  early.has_sequence = lambda *_: False
+  config = run_config.ReplayConfig(sequence_length=5)
+  assert not sequences.from_replay(early, config, 0)().held_out
+
+
 class _Replay:
   """Has one sequence, which begins within an episode."""
 
