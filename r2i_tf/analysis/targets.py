@@ -84,6 +84,9 @@ def find(
   targets: list[Target] = []
   left_out: dict[str, str] = {}
   for key, array in {**keyed, **truths}.items():
+    if not np.isfinite(array[within]).all():
+      left_out[key] = 'it is not a finite number at every step'
+      continue
     for name, values, classes in _components(key, array, within):
       counts = within & _is_open(values, within)
       if len(targets) == _TARGETS:

@@ -68,3 +68,12 @@ def test_ground_truth_is_probed_beside_the_observation():
   found = targets.find(images, truths, np.full([4], 3))
   names = [target.name for target in found.targets]
   assert names == ['observation', 'agent_pos[0]', 'agent_pos[1]']
+
+
+def test_a_truth_that_is_not_finite_is_left_out():
+  """Nobody checks what an environment says; the rest is probed."""
+  noise = np.random.default_rng(0).normal(size=[20, 10])
+  unknown = np.where(noise > 2, np.nan, noise)
+  found = targets.find(noise, {'info/unknown': unknown}, np.full([20], 10))
+  assert [target.name for target in found.targets] == ['observation']
+  assert 'finite' in found.left_out['info/unknown']

@@ -230,3 +230,17 @@ def test_a_run_looks_at_its_end(tmp_path):
           encoded = tf.make_ndarray(value.tensor)
           assert encoded[2].startswith(b'\x89PNG')
   assert tags == {f'look/{picture["title"]}' for picture in look['pictures']}
+
+
+def test_a_run_goes_on_where_looks_fail(tmp_path, monkeypatch, capsys):
+  """It ends as any other."""
+
+  def strange(*_):
+    raise ValueError('a strange observation')
+
+  monkeypatch.setattr(open_loop, 'draw_outlook', strange)
+  _run(tmp_path)
+  assert (tmp_path / 'outcome.json').exists()
+  assert not (tmp_path / 'look' / 'open_loop.json').exists()
+  lines = [x for x in capsys.readouterr().err.splitlines() if 'strange' in x]
+  assert len(lines) == 1
