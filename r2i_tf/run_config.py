@@ -181,7 +181,7 @@ class RunConfig:
   replay: ReplayConfig = ReplayConfig()
   roles: RolesConfig = RolesConfig()
   log_seconds: float = 10.0
-  report_seconds: Optional[float] = 150.0
+  report_seconds: Optional[float] = 300.0
   checkpoint_seconds: float = 300.0
   evaluation_episodes: int = 100
   evaluation_steps: int = EVALUATION_STEPS

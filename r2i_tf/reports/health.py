@@ -240,10 +240,10 @@ def plateau(run: history_lib.History) -> Optional[Note]:
 
 def by_heart(run: history_lib.History) -> Optional[Note]:
   """Rewards predicted in training and not on held-out sequences."""
-  held_out = run.recent(HELD_OUT, signs.LOOKS)
-  trained = run.recent('world_model/reward_loss', signs.LOOKS)
-  if held_out is None or trained is None or not signs.is_long(run):
+  means = run.recent_of((HELD_OUT, 'world_model/reward_loss'), signs.LOOKS)
+  if means is None or not signs.is_long(run):
     return None
+  held_out, trained = means
   if held_out < 3 * trained:
     return None
   return Note(

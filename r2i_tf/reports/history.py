@@ -93,9 +93,23 @@ class History:
       name: The scalar.
       count: How many records, at most.
     """
-    values = self.series(name)
-    values = values[np.isfinite(values)][-count:]
-    return float(values.mean()) if len(values) else None
+    values = self.recent_of((name,), count)
+    return None if values is None else values[0]
+
+  def recent_of(
+      self, names: Sequence[str], count: int = 20
+  ) -> Optional[list[float]]:
+    """Returns means of scalars, over the last records that have all of them.
+
+    They can be compared, also where not every record has all.
+
+    Args:
+      names: The scalars.
+      count: How many records, at most.
+    """
+    values = np.stack([self.series(name) for name in names])
+    values = values[:, np.isfinite(values).all(0)][:, -count:]
+    return values.mean(1).tolist() if values.size else None
 
   @functools.cached_property
   def returns(self) -> np.ndarray:

@@ -30,10 +30,16 @@ def bad_forecast(run: history_lib.History) -> Optional[str]:
   """
   if not is_long(run):
     return None
-  names = 'error', 'persistence'
-  error, still = (run.recent(f'forecast/{name}', LOOKS) for name in names)
-  blur = run.recent('world_model/reconstruction_loss', LOOKS) or 0.0
-  if error is None or still is None or still <= blur or error < 0.9 * still:
+  names = (
+      'forecast/error',
+      'forecast/persistence',
+      'world_model/reconstruction_loss',
+  )
+  means = run.recent_of(names, LOOKS)
+  if means is None:
+    return None
+  error, still, blur = means
+  if still <= blur or error < 0.9 * still:
     return None
   return (
       f'Foreseen observations have a squared error of {error:.3g}, and if'

@@ -7,7 +7,7 @@ Each is a TF-Agents policy SavedModel with one more signature,
 `serving_default`, plus `task.json`, which has the name of the task, its
 options, its specs and the names of the signatures' tensors. It loads in
 TensorFlow alone, of either stack. Where the agent can say what it thinks of its
-policy's steps, there is a signature `assess` beside.
+policy's steps, the greedy one has a signature `assess` beside.
 """
 
 import os
@@ -68,7 +68,7 @@ def export(
   }
   for name, policy, assessed in (
       ('greedy', _greedy(agent, deterministic), not deterministic),
-      ('collect', agent.collect_policy, True),
+      ('collect', agent.collect_policy, False),
   ):
     directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f'.{name}.{os.getpid()}'

@@ -1,4 +1,4 @@
-"""Whether the world model foresees anything: a measurement at each record.
+"""Whether the world model foresees anything: measured for records of a run.
 
 A control task whose dynamics are not learned shows it in no loss: the
 reconstruction sees each observation before it is asked for it, and a KL below
@@ -19,7 +19,7 @@ from r2i_tf.agents import foresight
 from r2i_tf.agents import r2i_agent
 from r2i_tf.training import sequences
 
-_LOOKS = 20  # That a warning is about.
+_LOOKS = 10  # That a warning is about.
 _GOOD = 0.9  # A forecast of less than this share of the other's error is one.
 _MOVES = 0.1  # Standing still is no forecast beyond this share of the spread.
 _FREE = 0.5

@@ -16,6 +16,7 @@ from r2i_tf.training import episodes
 from r2i_tf.training import forecasts as forecasts_lib
 from r2i_tf.training import learner as learner_lib
 
+_RECORDS = 2  # From one with the model's forecast to the next.
 _RATE_SECONDS = 2.0  # The shortest time that a rate is taken over.
 
 
@@ -46,8 +47,8 @@ class Monitor:
       writer: Of the record.
       progress: The display.
       earlier_seconds: Wall time of the run before this start.
-      forecasts: Looks at the world model for each record; None for an agent
-        that has none.
+      forecasts: Looks at the world model for every other record, from the first
+        on; None for an agent that has none.
     """
     self._config = config
     self._counts = counts
@@ -56,6 +57,7 @@ class Monitor:
     self._progress = progress
     self._forecasts = forecasts
     self.failure = ''
+    self._since_forecast = _RECORDS
     self._rates = (0.0, 0.0)
     self._recorded_counts = self._numbers()
     self._started = time.monotonic() - earlier_seconds
@@ -92,7 +94,10 @@ class Monitor:
       self._rates_start = self._logged, self._recorded_counts
     losses = self._learner.take_losses()
     if losses and self._forecasts is not None:
-      losses = {**losses, **self._forecasts.measure(losses)}
+      self._since_forecast += 1
+      if self._since_forecast >= _RECORDS:
+        self._since_forecast = 0
+        losses = {**losses, **self._forecasts.measure(losses)}
     record = {
         records.STEP: environment_steps,
         records.TRAIN_STEP: train_steps,

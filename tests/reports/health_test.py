@@ -113,6 +113,22 @@ def test_standing_still_is_no_forecast_where_nothing_moves():
   assert health.notes(run) == []
 
 
+def test_scalars_of_different_records_are_compared_in_the_same():
+  """While both fall, those of fewer records reach further back."""
+
+  def fall(t):
+    return np.exp(-8 * t)
+
+  run = _run(held_out__reward_loss=fall, world_model__reward_loss=fall)
+  few = [dict(record) for record in run.records]
+  for record in few[1::2]:
+    del record['held_out/reward_loss']
+  run = history.History(run.config, few)
+  held_out = run.recent('held_out/reward_loss')
+  assert held_out > 3 * run.recent('world_model/reward_loss')
+  assert health.by_heart(run) is None
+
+
 def test_the_number_of_actions_is_seen_in_an_even_policy():
   """While nothing is exported; not in one that was never seen to be even."""
   for entropy, largest in ((0.69, np.log(2)), (1.385, np.log(4)), (0.5, None)):

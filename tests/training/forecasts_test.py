@@ -87,7 +87,7 @@ def test_a_model_that_stands_still_is_warned_of_once():
     [
         (0.05, 0.8, 3.0, 30, 0.4),  # It foresees.
         (0.101, 0.1, 3.0, 30, 0.4),  # Something else is the matter.
-        (0.101, 0.8, 3.0, 10, 0.4),  # It has hardly begun.
+        (0.101, 0.8, 3.0, 9, 0.4),  # It has hardly begun.
         (0.101, 0.8, 0.0, 30, 0.4),  # No sequence would do.
         (0.101, 0.8, 3.0, 30, 9.0),  # Hardly anything moves.
     ],

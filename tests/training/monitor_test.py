@@ -63,3 +63,32 @@ def test_rates_are_those_of_now(monkeypatch, log_seconds):
   seconds = [60 * record['minutes'] for record in sink.records]
   np.testing.assert_allclose(np.diff(seconds), log_seconds)
   assert records.STEP in sink.records[0]
+
+
+class _Forecasts:
+  """Counts how often it is asked."""
+
+  def __init__(self):
+    self.asked = 0
+
+  def measure(self, losses):
+    assert losses == {'loss': 1.0}
+    self.asked += 1
+    return {'forecast': 2.0}
+
+
+def test_every_other_record_has_a_forecast(monkeypatch):
+  """From the first that has losses on; its losses are in each."""
+  counts, sink, forecasts = _Counts(), _Sink(), _Forecasts()
+  monitor = monitor_lib.Monitor(
+      fakes.config(), counts, counts, sink, sink, 0.0, forecasts
+  )
+  losses = iter([{}, *[{'loss': 1.0}] * 4])
+  monkeypatch.setattr(_Counts, 'take_losses', lambda _: next(losses))
+  for _ in range(5):
+    counts.environment_steps += 1
+    monitor.log()
+  has = ['forecast' in record for record in sink.records]
+  assert has == [False, True, False, True, False]
+  assert ['loss' in record for record in sink.records] == [False] + [True] * 4
+  assert forecasts.asked == 2

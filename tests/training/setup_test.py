@@ -93,8 +93,11 @@ def test_no_process_of_a_pool_is_left(tmp_path):
 
   def load_batch(task, seed, count, options, pool):
     del task
+    this = psutil.Process()
+    # Those of an earlier test, such as a server of multiprocessing, may stay.
+    before = this.children(recursive=True)
     batch = environments.load_batch(rooms.Room, seed, count, options, pool)
-    processes.extend(psutil.Process().children(recursive=True))
+    processes.extend(set(this.children(recursive=True)) - set(before))
     return batch
 
   parts = dataclasses.replace(
