@@ -67,7 +67,8 @@ train: $(INSTALLED)
 	$(VENV)/bin/r2i-train --config=quickstart --workdir="$(WORKDIR)"
 
 test: lint
-	$(VENV)/bin/python -m pytest -n 2 tests
+	@# What a module has set up is for its tests in a row.
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal tests
 
 lint: $(INSTALLED)
 	$(VENV)/bin/python -m pyink --check $(SOURCES) || \

@@ -2,9 +2,10 @@ r"""What looking at a run costs it, and what a look finds.
 
   python -m benchmarks.looks --minutes=5
 
-Each recipe is run for so long, without evaluation. The clock is read at each
-measurement of the record and at each look, on the run's own time: with the
-tracing of their functions and the drawing, and without what happens anyway.
+Each recipe is run for so long, and evaluated. The clock is read at each
+measurement of the record, at each look, and where episodes of the evaluation
+are drawn, on the run's own time: with the tracing of their functions, and
+without what happens anyway.
 """
 
 import collections
@@ -31,6 +32,7 @@ _MINUTES = flags.DEFINE_float('minutes', 5.0, 'How long each is run.')
 _KEEP = flags.DEFINE_string(
     'keep', None, 'Directory for the runs, whose pictures are worth a look.'
 )
+_NOTHING = 1e-3  # Seconds in which nothing can have been done.
 
 
 def main(_) -> None:
@@ -54,6 +56,7 @@ def main(_) -> None:
 def _run(name: str, directory: pathlib.Path) -> dict[str, Any]:
   """Returns what looks have cost a run and what its last one found."""
   from r2i_tf import training
+  from r2i_tf.training import drawing
   from r2i_tf.training import forecasts
   from r2i_tf.training import reporting
 
@@ -64,22 +67,23 @@ def _run(name: str, directory: pathlib.Path) -> dict[str, Any]:
       steps=10**8,
       stop_at_return=None,
       max_minutes=0.5 if report.QUICK.value else _MINUTES.value,
-      evaluation_episodes=0,
   )
-  timed = [
+  timed: list[tuple[Any, str, str]] = [
       (forecasts.Forecasts, 'measure', 'measurements'),
       (reporting.Reporting, 'look', 'looks'),
+      (drawing, 'draw', 'episodes'),
   ]
   originals = [getattr(owner, method) for owner, method, _ in timed]
   try:
     for (owner, method, what), original in zip(timed, originals):
       setattr(owner, method, _timed(original, seconds[what]))
+    begin = time.perf_counter()
     summary = training.train(config, str(workdir))
+    total = time.perf_counter() - begin
   finally:
     for (owner, method, _), original in zip(timed, originals):
       setattr(owner, method, original)
   look = json.loads((workdir / 'look' / 'open_loop.json').read_text())
-  total = 60 * summary.minutes
   return {
       'seconds': total,
       'train_steps': summary.train_steps,
@@ -109,10 +113,12 @@ def _table(record: dict[str, Any]) -> str:
     spent = run['spent']
     row: list[Any] = [name, run['train_steps']]
     for what in ('measurements', 'looks'):
-      first, rest = spent[what][0], spent[what][1:]
+      # The look of the end is none where there was one just before.
+      first, *rest = [value for value in spent[what] if value > _NOTHING]
       mean = sum(rest) / len(rest) if rest else None
-      row += [len(spent[what]), first, mean]
-    rows.append([*row, f'{100 * run["share"]:.1f}%'])
+      row += [1 + len(rest), first, mean]
+    drawn = sum(spent['episodes'])
+    rows.append([*row, drawn, run['seconds'], f'{100 * run["share"]:.1f}%'])
   return (
       f'{report.machine_line(record["machine"])} Runs of'
       f' {record["minutes"]:g} minutes; seconds.\n\n'
@@ -126,7 +132,9 @@ def _table(record: dict[str, Any]) -> str:
               'looks',
               'the first',
               'each other',
-              'share of the run',
+              'episodes drawn',
+              'the whole run',
+              'share',
           ],
           rows,
       )

@@ -25,7 +25,7 @@ _TASKS = flags.DEFINE_list(
     ['bsuite/memory_len/22', 'bsuite/catch/0', 'dmc/cartpole/balance'],
     'The tasks; boards of BSuite are rendered.',
 )
-_EPISODES = flags.DEFINE_integer('episodes', 10, 'Of each evaluation.')
+_EPISODES = flags.DEFINE_integer('episodes', 2, 'Of each evaluation.')
 _RUN_SECONDS = 300.0  # Of the quickstart, on two free cores.
 
 

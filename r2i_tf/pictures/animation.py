@@ -20,7 +20,7 @@ from PIL import ImageFont
 
 from r2i_tf.pictures import episodes
 
-FRAMES = 100
+FRAMES = 60
 COLORS = 128
 BYTES = 2_000_000
 _SMALL, _LARGE = 256, 320  # What images are brought to, in pixels.

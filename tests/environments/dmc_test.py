@@ -190,7 +190,7 @@ def test_vectors_can_be_looked_at():
       images.append(drawn.render())
       ways = [plain.step(action), drawn.step(action)]
       assert ways[0].reward == np.float32(ways[1].reward)
-  assert images[0].shape == (240, 320, 3) and images[0].dtype == np.uint8
+  assert images[0].shape == (192, 256, 3) and images[0].dtype == np.uint8
   assert np.any(images[0] != images[-1])
 
 

@@ -1,4 +1,7 @@
-"""The programs of examples/, as a user starts them, at the smallest size."""
+"""The programs of examples/, as a user starts them, at the smallest size.
+
+The pipeline is started by the tests of the README, which explains it.
+"""
 
 import json
 import os
@@ -30,16 +33,6 @@ def _run(directory, *arguments):
 
 def _example(directory, name, *flags):
   return _run(directory, str(_ROOT / 'examples' / f'{name}.py'), *flags)
-
-
-def test_pipeline(tmp_path):
-  """The pipeline collects, trains, and leaves a policy that acts."""
-  output = _example(tmp_path, 'pipeline', '--iterations=2', '--policy=saved')
-  assert re.search(r'iteration 2: loss \d+\.\d\d, mean return', output)
-  policy = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
-      str(tmp_path / 'saved'), load_specs_from_pbtxt=True
-  )
-  assert policy.get_initial_state(3)['action'].shape == (3, 2)
 
 
 @pytest.mark.parametrize('agent', ['sac', 'r2i'])

@@ -2,8 +2,8 @@
 
     python -m tests.integration.strategies_program <strategy> <actions> <folder>
 
-The strategy is `one`, `mirrored2` or `mirrored4`, with so many logical CPUs, or
-`multi_worker`, which reads TF_CONFIG, and trains by TF-Agents' Learner where
+The strategy is `one`, `mirrored2` or another number, with so many logical CPUs,
+or `multi_worker`, which reads TF_CONFIG, and trains by TF-Agents' Learner where
 the others have ours. Takes two train steps on the same two batches, whichever
 it is, and writes to `<strategy>.npz` in the folder the values of all variables
 and what the learner reports after each; `multi_worker` does so for each worker,

@@ -48,9 +48,9 @@ def test_a_cluster_runs_to_the_end_of_its_learner(tmp_path):
       *runs.SETTINGS,
       f'--workdir={tmp_path}',
       '--collectors=2',
-      '--config.roles.export_seconds=5',
+      '--config.roles.export_seconds=3',
       '--config.evaluation_episodes=2',
-      '--config.max_minutes=0.5',
+      '--config.max_minutes=0.25',
   ) as cluster:
     _until(lambda: 'collector 1 | collecting' in cluster.text(), cluster)
     family = _family(cluster)

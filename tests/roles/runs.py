@@ -9,11 +9,6 @@ import subprocess
 import sys
 import time
 
-# What takes time in models this small is compiling them: see conftest.py.
-_ENVIRONMENT = {
-    'XLA_FLAGS': '--xla_backend_optimization_level=0',
-    'TF_CPP_MIN_LOG_LEVEL': '3',
-}
 ROOT = pathlib.Path(__file__).parents[2]
 
 # Small enough for two cores, and for a train step to compile in seconds.
@@ -54,12 +49,7 @@ class Process:
       self.process = subprocess.Popen(
           [sys.executable, program, *self._arguments],
           cwd=ROOT,
-          env={
-              **_ENVIRONMENT,
-              **os.environ,
-              'PYTHONPATH': str(ROOT),
-              **self._environment,
-          },
+          env={**os.environ, 'PYTHONPATH': str(ROOT), **self._environment},
           stdout=log,
           stderr=log,
           start_new_session=True,

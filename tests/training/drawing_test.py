@@ -49,11 +49,11 @@ def _load_echo(task, seed, options):
 
 @pytest.fixture(name='policy', scope='module')
 def _policy(tmp_path_factory):
-  """A policy of R2I, which draws latents and actions."""
+  """A policy of R2I, which draws latents and has thoughts."""
   directory = tmp_path_factory.mktemp('policies')
   agent = small.agent(action_spec=small.DISCRETE)
   export.export(agent, fakes.Echo(), 'mine/echo', _OPTIONS, directory)
-  return directory / 'collect'
+  return directory / 'greedy'
 
 
 @pytest.fixture(name='other', scope='module')

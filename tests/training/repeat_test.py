@@ -1,6 +1,7 @@
-"""A run is a function of its config and seed."""
+"""A run is a function of its config and seed.
 
-import dataclasses
+That another seed gives another run is tested of its parts, where it costs less.
+"""
 
 import pytest
 
@@ -37,9 +38,3 @@ def test_a_replay_on_disk_gives_the_same_run(first, tmp_path):
   config = schema.replace(fakes.r2i_config(), {'replay.kind': 'disk'})
   assert _metrics(config, tmp_path) == first
   assert list((tmp_path / 'replay').glob('chunk-*'))
-
-
-def test_another_seed_gives_other_metrics(first, tmp_path):
-  """The comparison above compares something that varies."""
-  config = dataclasses.replace(fakes.r2i_config(), seed=1)
-  assert _metrics(config, tmp_path) != first

@@ -19,6 +19,8 @@ from r2i_tf.environments import suite as suite_lib
 from r2i_tf.environments import wrappers
 
 _CAMERAS = {'quadruped': 2}  # From behind; its camera 0 stands still.
+# Of pictures for people: shadows and mirrored floors are most of their time.
+_PLAIN = {'shadow': False, 'reflection': False}
 
 
 class DmcObservations(enum.Enum):
@@ -150,8 +152,10 @@ class _Drawn(wrappers.Wrapper):
     self._camera = camera
 
   def render(self) -> np.ndarray:
-    """Returns the image of now, uint8 [240, 320, 3]."""
-    return self._environment.physics.render(camera_id=self._camera)
+    """Returns the image of now, uint8 [192, 256, 3]."""
+    return self._environment.physics.render(
+        192, 256, camera_id=self._camera, render_flag_overrides=_PLAIN
+    )
 
 
 class _Freed(wrappers.Wrapper):
