@@ -97,7 +97,7 @@ def chart(
   )[:, 0]
   below = list(panels)
   if as_map:
-    _draw_map(below.pop(0), observations)
+    _draw_map(picture, below.pop(0), observations)
   else:
     for name, values in zip(observations.names, observations.values.T):
       _draw_steps(below.pop(0), observations.steps, values, COLOR)
@@ -159,7 +159,9 @@ def _draw_steps(
   dress(axes, values)
 
 
-def _draw_map(axes: axes_lib.Axes, observations: Observations) -> None:
+def _draw_map(
+    picture: figure.Figure, axes: axes_lib.Axes, observations: Observations
+) -> None:
   edges = np.append(observations.steps, observations.steps[-1] + 1)
   rows = np.arange(observations.values.shape[1] + 1)
   shown = axes.pcolormesh(
@@ -169,7 +171,7 @@ def _draw_map(axes: axes_lib.Axes, observations: Observations) -> None:
   axes.spines[['top', 'right']].set_visible(False)
   axes.yaxis.set_major_locator(ticker.MaxNLocator(nbins=5, integer=True))
   axes.tick_params(labelsize='small')
-  bar = axes.figure.colorbar(shown, ax=axes, pad=0.01, aspect=12)
+  bar = picture.colorbar(shown, ax=axes, pad=0.01, aspect=12)
   bar.ax.tick_params(labelsize='small')
   first, last = observations.names[0], observations.names[-1]
   _name(axes, f'observation,\n{first}\nto\n{last}')
