@@ -71,6 +71,9 @@ class NumberedReplay(base.Replay):
     # the map, several calls of which it would run in parallel.
     options.experimental_optimization.inject_prefetch = False
     options.experimental_optimization.map_parallelization = False
+    # There is nothing to tune, and an iterator that is freed would wait for the
+    # tuning thread to wake, up to a minute.
+    options.autotune.enabled = False
     return tf.data.Dataset.counter().map(batch).with_options(options)
 
   def has_sequence(

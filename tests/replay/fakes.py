@@ -49,6 +49,7 @@ class ListReplay(replay_lib.Replay):
 
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
+    options.autotune.enabled = False
     return tf.data.Dataset.counter().map(draw).with_options(options)
 
   def save(self, directory, earlier):

@@ -58,6 +58,11 @@ def test_a_batch_is_drawn_when_it_is_asked_for(make):
     assert numbers.min() >= first
 
 
+def test_nothing_is_tuned(make):
+  """Who frees an iterator would wait for the tuning, which sleeps for long."""
+  assert make().sample(2, 3).options().autotune.enabled is False
+
+
 @pytest.mark.parametrize('count', [0, 1, 7, 20, 33])
 def test_what_was_saved_comes_back(make, tmp_path, count):
   """In place of what is there; and it goes on as if nothing had happened."""

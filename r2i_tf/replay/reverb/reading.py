@@ -98,6 +98,9 @@ class BatchReader:
     # By itself, TensorFlow would take a batch ahead, and `is_ready` say no.
     options.experimental_optimization.inject_prefetch = False
     options.experimental_optimization.map_parallelization = False
+    # There is nothing to tune, and an iterator that is freed would wait for the
+    # tuning thread to wake, up to a minute.
+    options.autotune.enabled = False
     return dataset.with_options(options)
 
   def _taken(self) -> Iterator[Any]:
