@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from r2i_tf.record import learning_curve
-from r2i_tf.record import records
 from r2i_tf.reports import charts
 from r2i_tf.reports import curves
 from r2i_tf.reports import document
@@ -161,8 +160,7 @@ def _scalars(
           [
               charts.Line(
                   label,
-                  histories[run].series(records.STEP),
-                  histories[run].series(name),
+                  *histories[run].points(name),
                   style=i,
               )
               for i, (run, label) in enumerate(named(runs).items())

@@ -86,6 +86,18 @@ class History:
         [number(record.get(name)) for record in self.records], np.float64
     )
 
+  def points(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns environment steps and a scalar, of the records that have it.
+
+    Args:
+      name: The scalar.
+
+    Returns:
+      Two float64 [N]; NaN where it was not finite.
+    """
+    has = np.array([name in record for record in self.records], bool)
+    return self.series(records.STEP)[has], self.series(name)[has]
+
   def recent(self, name: str, count: int = 20) -> Optional[float]:
     """Returns the mean of a scalar over the last records that have it.
 

@@ -113,8 +113,7 @@ def losses(run: history_lib.History) -> str:
 
 def _scalar(names: Sequence[str], run: history_lib.History) -> str:
   """Returns the chart of a scalar with those that belong beside it."""
-  steps = run.series(records.STEP)
-  lines = [charts.Line(name, steps, run.series(name)) for name in names]
+  lines = [charts.Line(name, *run.points(name)) for name in names]
   range_ = scalars.healthy(names[0], run)
   return charts.chart(
       names[0],

@@ -129,6 +129,17 @@ def test_scalars_of_different_records_are_compared_in_the_same():
   assert health.by_heart(run) is None
 
 
+def test_a_scalar_of_every_other_record_is_one_curve():
+  """Records that lack it are no gaps; a value that is not finite is one."""
+  lines = [
+      {'environment_steps': step, **({'loss': value} if step % 2 else {})}
+      for step, value in enumerate([0, 1.0, 0, None, 0, 3.0])
+  ]
+  steps, values = history.History(made_look.config(), lines).points('loss')
+  np.testing.assert_array_equal(steps, [1, 3, 5])
+  np.testing.assert_array_equal(values, [1.0, np.nan, 3.0])
+
+
 def test_the_number_of_actions_is_seen_in_an_even_policy():
   """While nothing is exported; not in one that was never seen to be even."""
   for entropy, largest in ((0.69, np.log(2)), (1.385, np.log(4)), (0.5, None)):
