@@ -15,6 +15,7 @@ import tree
 
 from r2i_tf import specs
 from r2i_tf.replay import base
+from r2i_tf.replay import datasets
 from r2i_tf.replay import episodes as episodes_lib
 from r2i_tf.replay import held_out
 from r2i_tf.replay import sampling as sampling_lib
@@ -66,15 +67,7 @@ class NumberedReplay(base.Replay):
       steps = self._sequences(streams, starts, lengths, sequence_length)
       return _padded(steps, lengths) if sampling.whole_episodes else steps
 
-    options = tf.data.Options()
-    # By itself, TensorFlow would draw ahead: in a prefetch at the end, and in
-    # the map, several calls of which it would run in parallel.
-    options.experimental_optimization.inject_prefetch = False
-    options.experimental_optimization.map_parallelization = False
-    # There is nothing to tune, and an iterator that is freed would wait for the
-    # tuning thread to wake, up to a minute.
-    options.autotune.enabled = False
-    return tf.data.Dataset.counter().map(batch).with_options(options)
+    return datasets.in_order(tf.data.Dataset.counter().map(batch))
 
   def has_sequence(
       self,

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from r2i_tf import replay as replay_lib
 from r2i_tf.replay import base
+from r2i_tf.replay import datasets
 
 SPEC = {
     'camera': tf.TensorSpec([8, 8, 3], tf.uint8, 'camera'),
@@ -47,10 +48,7 @@ class ListReplay(replay_lib.Replay):
         leaf.set_shape([batch_size, sequence_length, *spec.shape])
       return tf.nest.pack_sequence_as(self.data_spec, leaves)
 
-    options = tf.data.Options()
-    options.experimental_optimization.inject_prefetch = False
-    options.autotune.enabled = False
-    return tf.data.Dataset.counter().map(draw).with_options(options)
+    return datasets.in_order(tf.data.Dataset.counter().map(draw))
 
   def save(self, directory, earlier):
     del earlier

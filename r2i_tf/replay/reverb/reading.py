@@ -21,6 +21,7 @@ import tensorflow as tf
 # Not public, and the one way to end a read of a server that is gone.
 from tensorflow.python.eager import cancellation
 
+from r2i_tf.replay import datasets
 from r2i_tf.replay.reverb import connection
 from r2i_tf.replay.reverb import tables
 
@@ -94,14 +95,8 @@ class BatchReader:
     dataset = tf.data.Dataset.from_generator(
         self._taken, output_signature=flat
     ).map(lambda *parts: tf.nest.pack_sequence_as(signature, parts))
-    options = tf.data.Options()
-    # By itself, TensorFlow would take a batch ahead, and `is_ready` say no.
-    options.experimental_optimization.inject_prefetch = False
-    options.experimental_optimization.map_parallelization = False
-    # There is nothing to tune, and an iterator that is freed would wait for the
-    # tuning thread to wake, up to a minute.
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+    # Were a batch taken ahead, `is_ready` would say no.
+    return datasets.in_order(dataset)
 
   def _taken(self) -> Iterator[Any]:
     while not self._stopping.is_set():
