@@ -186,6 +186,26 @@ def measure(
   }
 
 
+def of_kind(
+    config: agent_config.R2IConfig, kind: str
+) -> agent_config.R2IConfig:
+  """Returns the config of an agent with one of the models that are timed.
+
+  Args:
+    config: Its sequence model's kind and its posterior are replaced.
+    kind: 's3m', 'gru' or 'dreamerv3'.
+  """
+  world_model = config.world_model
+  of_memory, posterior = _MODELS[kind]
+  sequence_model = dataclasses.replace(
+      world_model.sequence_model, kind=of_memory
+  )
+  world_model = dataclasses.replace(
+      world_model, sequence_model=sequence_model, posterior=posterior
+  )
+  return dataclasses.replace(config, world_model=world_model)
+
+
 def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the table, by the name of its place."""
   starts = record['starts_per_sequence']
@@ -273,16 +293,7 @@ def _changed(setting, starts: Optional[int], precision: Optional[str]):
 
 
 def _with_kind(setting, kind: str):
-  world_model = setting.config.world_model
-  of_memory, posterior = _MODELS[kind]
-  sequence_model = dataclasses.replace(
-      world_model.sequence_model, kind=of_memory
-  )
-  world_model = dataclasses.replace(
-      world_model, sequence_model=sequence_model, posterior=posterior
-  )
-  config = dataclasses.replace(setting.config, world_model=world_model)
-  return dataclasses.replace(setting, config=config)
+  return dataclasses.replace(setting, config=of_kind(setting.config, kind))
 
 
 def _write_hlo(setting, each: Sequence[Case]) -> None:
