@@ -1,12 +1,12 @@
 r"""Train steps and whole runs beside those of DreamerV3's implementations.
 
-  python -m benchmarks.peers --directory=PLACE
+  python -m benchmarks.peers --peers=build/peers
 
 What is compared are `r2i_tf`, with the S3M and with the GRU, sheeprl (PyTorch)
 and dreamerv3 (JAX), each in a process of its own that lives as long as the
 comparison and takes steps when it is told to, so that they are timed in turn on
 the same cores. The peers are installed from their packages, each in an
-environment of its own in --directory, which is kept; `peer_steps` has the code
+environment of its own in --peers, which is kept; `peer_steps` has the code
 that drives them.
 
 - One train step on random sequences, at equal sizes, with as many states
@@ -20,89 +20,72 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import sys
 import tempfile
-from typing import Any, Optional
+from typing import Any
 
 from absl import flags
 
+from benchmarks import lengths as lengths_lib
 from benchmarks import report
 from benchmarks import timing
 from benchmarks.peer_steps import children as children_lib
-from benchmarks.peer_steps import places
+from benchmarks.peer_steps import contenders
+from benchmarks.peer_steps import showing
 from benchmarks.peer_steps import work as work_lib
 from r2i_tf import errors
 from r2i_tf.programs import command_line
 
-_DIRECTORY = flags.DEFINE_string(
-    'directory', None, "For the peers' environments, which are kept.",
-    required=True,
+_PEERS = flags.DEFINE_string(
+    'peers', None, "Directory for the peers' environments, which are kept."
 )
 _PYTHON = flags.DEFINE_string(
     'python', sys.executable, "To make the peers' environments with."
 )
-_LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
-_TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 
-# What this project sets for TensorFlow would change JAX, too.
+# As the caller has it: what this project sets for TensorFlow would change JAX.
 _UNCHANGED = dict(os.environ)
 _RUN_BATCH = (16, 64)
 _TURN = 256  # Environment steps of one turn: 16 train steps.
 
 
-@dataclasses.dataclass(frozen=True)
-class Contender:
-  """One that is compared.
-
-  Attributes:
-    name: For tables.
-    module: What its process runs.
-    peer: Whose environment it runs in; None for this one.
-  """
-
-  name: str
-  module: str
-  peer: Optional[str] = None
-
-
-CONTENDERS = {
-    's3m': Contender('r2i_tf, S3M', 'ours'),
-    'gru': Contender('r2i_tf, GRU', 'ours'),
-    'sheeprl': Contender('sheeprl', 'of_sheeprl', 'sheeprl'),
-    'dreamerv3': Contender('dreamerv3', 'of_dreamerv3', 'dreamerv3'),
-}
-_OURS = ('s3m', 'gru')
-
-
 def main(_) -> None:
   """Compares the contenders."""
-  lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
+  lengths = report.numbers(lengths_lib.LENGTHS)
+  tokens = lengths_lib.TOKENS.value
   seconds, turn, batch = report.SECONDS.value, _TURN, _RUN_BATCH
   if report.QUICK.value:
     lengths, tokens, seconds, turn, batch = [8], 32, 0.0, 64, (4, 16)
-  for length in lengths:
-    if tokens % length:
-      raise errors.RunError(
-          f'--lengths has {length}, which does not divide --tokens ({tokens}).'
-      )
-  directory = pathlib.Path(_DIRECTORY.value).absolute()
+  lengths_lib.check(lengths, tokens)
+  if not _PEERS.value:
+    raise errors.RunError(
+        "--peers is missing: name a directory for the peers' environments, such"
+        ' as --peers=build/peers.'
+    )
+  directory = pathlib.Path(_PEERS.value).absolute()
   command_line.load_tensorflow()
-  starter = Starter(directory, _PYTHON.value)
+  start = contenders.starter(directory, _PYTHON.value, _UNCHANGED)
   sizes = equal_sizes(report.QUICK.value)
   rows = []
   for length in lengths:
-    rows += train_steps(starter, sizes, tokens // length, length, seconds)
+    rows += train_steps(start, sizes, tokens // length, length, seconds)
   with tempfile.TemporaryDirectory() as temporary:
-    runs = whole_runs(starter, sizes, batch, turn, seconds, temporary)
+    runs = whole_runs(start, sizes, batch, turn, seconds, temporary)
   record = {
       'machine': report.machine(),
       'sizes': dataclasses.asdict(sizes),
       'rows': rows,
       'runs': runs,
   }
-  report.finish('peers', record, tables(record), lambda it: plot(record, it))
+  report.finish(
+      'peers',
+      record,
+      showing.tables(record),
+      lambda it: showing.plot(record, it),
+  )
 
 
 def equal_sizes(quick: bool) -> work_lib.Sizes:
@@ -127,44 +110,9 @@ def equal_sizes(quick: bool) -> work_lib.Sizes:
   )
 
 
-class Starter:
-  """Starts a contender's process."""
-
-  def __init__(self, directory: pathlib.Path, base: str):
-    """Makes the environments that lack.
-
-    Args:
-      directory: For the peers' environments, and for what the children print.
-      base: The interpreter to make them with.
-    """
-    self._directory = directory
-    self._pythons = {
-        each.peer: places.python(each.peer, directory, base)
-        for each in CONTENDERS.values()
-        if each.peer is not None
-    }
-
-  def __call__(self, work: work_lib.Work) -> children_lib.Child:
-    """Returns the child that does this work, when all is compiled."""
-    contender = CONTENDERS[work.model]
-    python, environment = sys.executable, dict(os.environ)
-    if contender.peer is not None:
-      python, environment = self._pythons[contender.peer], _UNCHANGED
-    module = f'benchmarks.peer_steps.{contender.module}'
-    child = children_lib.Child(
-        [python, '-m', module, work.to_json()],
-        environment,
-        self._directory / f'{work.model}.log',
-    )
-    print(
-        f'{work.batch_size}x{work.length} {contender.name}: ready', flush=True
-    )
-    return child
-
-
 @contextlib.contextmanager
 def _started(
-    start: Any, each: Sequence[work_lib.Work]
+    start: contenders.Start, each: Sequence[work_lib.Work]
 ) -> Iterator[dict[str, children_lib.Child]]:
   """Has one child for each work, by its model."""
   with contextlib.ExitStack() as stack:
@@ -176,7 +124,7 @@ def _started(
 
 
 def train_steps(
-    start: Any,
+    start: contenders.Start,
     sizes: work_lib.Sizes,
     batch_size: int,
     length: int,
@@ -185,7 +133,7 @@ def train_steps(
   """Times the train step of each contender, in turn.
 
   Args:
-    start: Returns the child of a `work_lib.Work`; a `Starter`.
+    start: Returns the child of a `work_lib.Work`; see `contenders.starter`.
     sizes: Of all models.
     batch_size: Sequences.
     length: Steps of a sequence.
@@ -193,12 +141,18 @@ def train_steps(
 
   Returns:
     A row for each.
+
+  Raises:
+    errors.RunError: One of them does not do the same work, or ended.
   """
   each = [
-      work_lib.Work(model, sizes, batch_size, length) for model in CONTENDERS
+      work_lib.Work(model, sizes, batch_size, length)
+      for model in contenders.CONTENDERS
   ]
   with _started(start, each) as children:
-    facts = {model: child.facts for model, child in children.items()}
+    facts = {
+        work.model: _fair(work, children[work.model].facts) for work in each
+    }
     times = timing.in_turn(
         {model: lambda c=child: c.take(1) for model, child in children.items()},
         seconds,
@@ -213,11 +167,11 @@ def train_steps(
           **times[model].record(),
           **_over(times, model),
       }
-      for model in CONTENDERS
+      for model in contenders.CONTENDERS
   ]
   for row in rows:
     print(
-        f'{batch_size}x{length} {CONTENDERS[row["model"]].name}:'
+        f'{batch_size}x{length} {contenders.CONTENDERS[row["model"]].name}:'
         f' {row["median_ms"]:,.0f} ms a train step',
         flush=True,
     )
@@ -225,7 +179,7 @@ def train_steps(
 
 
 def whole_runs(
-    start: Any,
+    start: contenders.Start,
     sizes: work_lib.Sizes,
     batch: tuple[int, int],
     turn: int,
@@ -261,9 +215,9 @@ def whole_runs(
           *batch,
           run=dataclasses.replace(run, directory=f'{directory}/{model}'),
       )
-      for model in CONTENDERS
+      for model in contenders.CONTENDERS
   ]
-  trained: dict[str, list[int]] = {model: [] for model in CONTENDERS}
+  trained: dict[str, list[int]] = {model: [] for model in contenders.CONTENDERS}
   with _started(start, each) as children:
     times = timing.in_turn(
         {
@@ -281,9 +235,11 @@ def whole_runs(
           **times[model].record(),
           **_over(times, model),
       }
-      for model in CONTENDERS
+      for model in contenders.CONTENDERS
   ]
-  return {**dataclasses.asdict(run), 'batch': batch, 'turn': turn, 'rows': rows}
+  conducted = dataclasses.asdict(run)
+  del conducted['directory']
+  return {**conducted, 'batch': batch, 'turn': turn, 'rows': rows}
 
 
 def replayed(
@@ -300,98 +256,32 @@ def replayed(
   return steps / (turn * (len(trained) - 1))
 
 
+def _fair(work: work_lib.Work, facts: dict[str, Any]) -> dict[str, Any]:
+  """Returns what a child has said of itself, if it does the whole work.
+
+  Args:
+    work: Of the child.
+    facts: What it has said.
+
+  Raises:
+    errors.RunError: It imagines more or less, or does not learn.
+  """
+  if facts['imagined'] != work.imagined or not math.isfinite(facts['loss']):
+    raise errors.RunError(
+        f'{contenders.CONTENDERS[work.model].name} imagines'
+        f' {facts["imagined"]:,} states in a train step, its loss is'
+        f' {facts["loss"]:g}; {work.imagined:,} and a finite loss are what is'
+        ' compared: its file in benchmarks/peer_steps does not fit the version'
+        ' that is installed.'
+    )
+  return facts
+
+
 def _over(times: Mapping[str, timing.Times], model: str) -> dict[str, float]:
   """Returns how long one takes over each of ours."""
-  return {f'over_{ours}': times[model].over(times[ours]) for ours in _OURS}
-
-
-def tables(record: Mapping[str, Any]) -> dict[str, str]:
-  """Returns the tables, by the names of their places."""
-  above = report.machine_line(record['machine'])
-  steps = [
-      [
-          f'{row["batch_size"]}x{row["length"]}',
-          CONTENDERS[row['model']].name,
-          row['median_ms'],
-          row['over_s3m'],
-          row['over_gru'],
-          row['first_step_s'],
-      ]
-      for row in record['rows']
-  ]
-  shortest = [
-      row for row in record['rows'] if row['length'] == record['rows'][0]['length']
-  ]
-  models = [
-      [
-          CONTENDERS[row['model']].name,
-          ', '.join(f'{k} {v}' for k, v in row['versions'].items()),
-          *row['parameters'].values(),
-          row['imagined'],
-      ]
-      for row in shortest
-  ]
-  runs = [
-      [
-          CONTENDERS[row['model']].name,
-          row['steps_per_s'],
-          row['over_s3m'],
-          row['over_gru'],
-          row['replayed'],
-      ]
-      for row in record['runs']['rows']
-  ]
-  over = ['time over S3M', 'time over GRU']
   return {
-      'peers': f'{above}\n\n'
-      + report.markdown(
-          ['B x T', 'model', 'step (ms)', *over, 'first step (s)'], steps
-      ),
-      'peers_models': report.markdown(
-          [
-              'model',
-              'versions',
-              'parameters: world model',
-              'actor',
-              'critic',
-              'states imagined in a step',
-          ],
-          models,
-      ),
-      'peers_runs': report.markdown(
-          [
-              'model',
-              'environment steps a second',
-              *over,
-              'replayed for each',
-          ],
-          runs,
-      ),
+      f'over_{ours}': times[model].over(times[ours]) for ours in ('s3m', 'gru')
   }
-
-
-def plot(record: Mapping[str, Any], picture: Any) -> None:
-  """Draws the train step against the length, and the speeds of the runs."""
-  steps, runs = picture.subplots(1, 2)
-  for model, contender in CONTENDERS.items():
-    rows = [row for row in record['rows'] if row['model'] == model]
-    steps.plot(
-        [row['length'] for row in rows],
-        [row['median_ms'] for row in rows],
-        'o-',
-        label=contender.name,
-    )
-  tokens = record['rows'][0]['batch_size'] * record['rows'][0]['length']
-  steps.set_xscale('log', base=2)
-  steps.set_yscale('log')
-  steps.set_xlabel(f'sequence length, {tokens:,} steps in a batch')
-  steps.set_ylabel('train step (ms)')
-  steps.legend()
-  names = [CONTENDERS[row['model']].name for row in record['runs']['rows']]
-  speeds = [row['steps_per_s'] for row in record['runs']['rows']]
-  runs.barh(names, speeds, color=[f'C{i}' for i in range(len(names))])
-  runs.invert_yaxis()
-  runs.set_xlabel('environment steps a second on CartPole')
 
 
 if __name__ == '__main__':

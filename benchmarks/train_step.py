@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from absl import flags
 
+from benchmarks import lengths as lengths_lib
 from benchmarks import report
 from benchmarks import sizes
 from benchmarks import timing
@@ -28,8 +29,6 @@ from r2i_tf.programs import command_line
 from r2i_tf.programs import config_flag
 
 _CONFIG = config_flag.define(required=False)
-_LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
-_TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 _GRU_MAX_LENGTH = flags.DEFINE_integer(
     'gru_max_length', 1024, 'Greatest length for GRUs; 0 leaves them out.'
 )
@@ -73,7 +72,8 @@ def main(_) -> None:
   """Runs what the flags ask for."""
   from r2i_tf import quiet
 
-  lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
+  lengths = report.numbers(lengths_lib.LENGTHS)
+  tokens = lengths_lib.TOKENS.value
   seconds = report.SECONDS.value
   if report.QUICK.value:
     lengths, tokens, seconds = [8], 16, 0.5
@@ -103,12 +103,7 @@ def cases(
   Raises:
     errors.RunError: A length does not divide `tokens`.
   """
-  for length in lengths:
-    if length < 2 or tokens % length:
-      raise errors.RunError(
-          f'--lengths has {length}; a length is at least 2 and divides --tokens'
-          f' ({tokens}).'
-      )
+  lengths_lib.check(lengths, tokens)
   return [
       Case(kind, tokens // length, length)
       for kind in _MODELS

@@ -63,15 +63,17 @@ def _train(channel: serving.Channel, work: work_lib.Work) -> None:
       embodied.Counter(),
       _config(work),
   )
-  batch = jax.device_put({
-      _SEEN: drawn.observation,
-      'action': drawn.action,
-      'reward': drawn.reward,
-      'is_first': drawn.is_first,
-      'is_last': drawn.is_last,
-      'is_terminal': drawn.is_last,
-      'reset': drawn.is_last,
-  })
+  batch = jax.device_put(
+      {
+          _SEEN: drawn.observation,
+          'action': drawn.action,
+          'reward': drawn.reward,
+          'is_first': drawn.is_first,
+          'is_last': drawn.is_last,
+          'is_terminal': drawn.is_last,
+          'reset': drawn.is_last,
+      }
+  )
   state: Any = None
 
   def train() -> dict[str, Any]:
@@ -98,16 +100,18 @@ def _run(
   gate = serving.Gate(channel, run.free, lambda: trained)
   task = f'gym_{serving.register(gym, gate)}'
   directory = pathlib.Path(run.directory)
-  config = _config(work).update({
-      'task': task,
-      'envs.amount': run.environments,
-      'envs.parallel': 'none',
-      'run.train_ratio': run.train_ratio,
-      'run.train_fill': run.prefill,
-      # While it waits at the gate its clock goes on.
-      'run.log_every': _NEVER,
-      'run.save_every': _NEVER,
-  })
+  config = _config(work).update(
+      {
+          'task': task,
+          'envs.amount': run.environments,
+          'envs.parallel': 'none',
+          'run.train_ratio': run.train_ratio,
+          'run.train_fill': run.prefill,
+          # While it waits at the gate its clock goes on.
+          'run.log_every': _NEVER,
+          'run.save_every': _NEVER,
+      }
+  )
   args = embodied.Config(
       **config.run,
       logdir=run.directory,
@@ -136,24 +140,26 @@ def _run(
 def _config(work: work_lib.Work) -> embodied.Config:
   """Returns the package's defaults with equal sizes."""
   sizes = work.sizes
-  return embodied.Config(dreamerv3.configs['defaults']).update({
-      'jax.platform': 'cpu',
-      'jax.precision': 'float32',
-      'jax.prealloc': False,
-      'batch_size': work.batch_size,
-      'batch_length': work.length,
-      'imag_horizon': sizes.horizon,
-      'rssm.deter': sizes.units,
-      'rssm.stoch': sizes.groups,
-      'rssm.classes': sizes.classes,
-      r'.*\.layers': sizes.layers,
-      r'.*\.mlp_layers': sizes.layers,
-      r'.*\.units': sizes.units,
-      r'.*\.mlp_units': sizes.units,
-      r'.*\.bins': sizes.bins,
-      r'.*coder\.mlp_keys': _SEEN,
-      r'.*coder\.cnn_keys': '$^',
-  })
+  return embodied.Config(dreamerv3.configs['defaults']).update(
+      {
+          'jax.platform': 'cpu',
+          'jax.precision': 'float32',
+          'jax.prealloc': False,
+          'batch_size': work.batch_size,
+          'batch_length': work.length,
+          'imag_horizon': sizes.horizon,
+          'rssm.deter': sizes.units,
+          'rssm.stoch': sizes.groups,
+          'rssm.classes': sizes.classes,
+          r'.*\.layers': sizes.layers,
+          r'.*\.mlp_layers': sizes.layers,
+          r'.*\.units': sizes.units,
+          r'.*\.mlp_units': sizes.units,
+          r'.*\.bins': sizes.bins,
+          r'.*coder\.mlp_keys': _SEEN,
+          r'.*coder\.cnn_keys': '$^',
+      }
+  )
 
 
 def _watch_imagination() -> list[int]:
@@ -181,7 +187,8 @@ def _facts() -> dict[str, Any]:
           part: counts[optimizer] for part, optimizer in _OPTIMIZERS.items()
       },
       'versions': {
-          name: importlib.metadata.version(name) for name in ('dreamerv3', 'jax')
+          name: importlib.metadata.version(name)
+          for name in ('dreamerv3', 'jax')
       },
   }
 

@@ -232,7 +232,8 @@ def _facts(*models: torch.nn.Module) -> dict[str, Any]:
           for name, model in zip(names, models)
       },
       'versions': {
-          name: importlib.metadata.version(name) for name in ('sheeprl', 'torch')
+          name: importlib.metadata.version(name)
+          for name in ('sheeprl', 'torch')
       },
   }
 

@@ -44,9 +44,7 @@ def _train(channel: serving.Channel, work: work_lib.Work) -> None:
       'loss': float(info.loss),
       'imagined': work.imagined,
   }
-  serving.serve(
-      channel, facts, lambda: timing.timed(lambda: train(experience))
-  )
+  serving.serve(channel, facts, lambda: timing.timed(lambda: train(experience)))
 
 
 def _run(
@@ -92,7 +90,7 @@ def _run(
 
 
 def _config(work: work_lib.Work) -> agent_config.R2IConfig:
-  """Returns the agent's configuration: S3M, or another model, of these sizes."""
+  """Returns the configuration of an agent with equal sizes."""
   from benchmarks import agents
   from benchmarks import train_step
 

@@ -1,4 +1,4 @@
-"""Random sequences for the peers' train steps, as `agents.trajectories` has them.
+"""Random sequences for train steps, as `agents.trajectories` has them.
 
 Only NumPy: each peer has a Python of its own.
 """
