@@ -200,12 +200,13 @@ def whole_runs(
     What the JSON file holds of them: how they were conducted, and a row for
     each.
   """
+  prefill = batch[0] * batch[1]
   run = work_lib.Run(
       environments=4,
       train_ratio=64.0,
-      prefill=1024,
-      # One of them fills its replay with what makes 1,276 steps here.
-      free=1536,
+      prefill=prefill,
+      # One of them counts sequences, and so starts to train 252 steps later.
+      free=prefill + 2 * turn,
       directory='',
   )
   each = [
