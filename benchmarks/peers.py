@@ -23,6 +23,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 from typing import Any
@@ -65,6 +66,8 @@ def main(_) -> None:
         "--peers is missing: name a directory for the peers' environments, such"
         ' as --peers=build/peers.'
     )
+  # Or children that are stopped would stay behind.
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
   directory = pathlib.Path(_PEERS.value).absolute()
   command_line.load_tensorflow()
   start = contenders.starter(directory, _PYTHON.value, _UNCHANGED)
