@@ -10,7 +10,8 @@ import os
 os.environ.setdefault(
     'XLA_FLAGS',
     '--xla_backend_optimization_level=0'
-    ' --xla_llvm_disable_expensive_passes=true',
+    ' --xla_llvm_disable_expensive_passes=true'
+    ' --xla_disable_hlo_passes=tree_reduction_rewriter',
 )
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 

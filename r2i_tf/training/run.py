@@ -183,6 +183,7 @@ class _Run:
         strategy,
         config.train_steps_per_call,
     )
+    self._learner.trace()
     self._ending = ending.Ending(
         config,
         paths,

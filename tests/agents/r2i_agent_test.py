@@ -131,7 +131,7 @@ def test_compiles_once(agent):
 
 def test_is_one_xla_program(agent):
   """The whole step is one program, which never asks the host for anything."""
-  arguments = (small.trajectories(), None, tf.constant(0))
+  arguments = (small.trajectories(), None, tf.constant([0, 0]))
   function = agent._train_step.program
   concrete = function.get_concrete_function(*arguments)
   assert concrete.function_def.attr['_XlaMustCompile'].b

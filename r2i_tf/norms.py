@@ -1,0 +1,117 @@
+"""Normalisations over the last axis, with parameters of their own.
+
+Keras has a LayerNormalization, too. Its gradient is many small loops to XLA,
+each over whole activations, and for a third of a train step's compilation they
+were what was compiled; here forward and backward are written out, the activation
+with them, and keep nothing but the input. It also takes inputs of any rank.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+# A sum over examples is a product with this many equal rows: of one row XLA
+# makes a loop, which on CPUs runs on one core and against the order of memory.
+_ROWS = 4
+
+
+class LayerNorm(tf.keras.layers.Layer):
+  """y = f(s (x - mean(x)) / sqrt(variance(x) + epsilon) + o), in float32.
+
+  LayerNorm (arXiv 1607.06450) over the last axis of inputs of any rank; s and o
+  are learned, from ones and zeros. f is the identity or SiLU.
+  """
+
+  def __init__(self, epsilon: float, silu: bool = False, **options: Any):
+    """Creates the layer.
+
+    Args:
+      epsilon: Added to the variance.
+      silu: Whether f is SiLU, f(a) = a sigmoid(a).
+      **options: Of a Keras layer: `dtype`, `name`.
+    """
+    super().__init__(**options)
+    self._epsilon, self._silu = epsilon, silu
+
+  def build(self, input_shape: Any) -> None:
+    """Creates scale and offset, float32 [U]."""
+    self._scale, self._offset = (
+        self.add_weight(
+            name=name,
+            shape=[input_shape[-1]],
+            initializer=initial,
+            experimental_autocast=False,
+        )
+        for name, initial in (('scale', 'ones'), ('offset', 'zeros'))
+    )
+    super().build(input_shape)
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns [..., U] in the dtype of x, [..., U]."""
+    epsilon, silu = self._epsilon, self._silu
+
+    @tf.custom_gradient
+    def normalized(x, scale, offset):  # [N, U], [U], [U]
+      wide = tf.cast(x, tf.float32)
+      mean = tf.reduce_mean(wide, -1, keepdims=True)
+      variance = tf.reduce_mean(tf.square(wide - mean), -1, keepdims=True)
+      precision = tf.math.rsqrt(variance + epsilon)
+
+      def forward(x):
+        n = (tf.cast(x, tf.float32) - mean) * precision
+        return n, n * scale + offset
+
+      def gradient(dy):
+        n, a = forward(x)
+        da = tf.cast(dy, tf.float32)
+        if silu:
+          s = tf.sigmoid(a)
+          da *= s * (1 + a * (1 - s))
+        rows = tf.ones([_ROWS, tf.shape(x)[0]])
+        dscale, doffset = ((rows @ d)[0] for d in (da * n, da))
+        dn = da * scale
+        dx = precision * (
+            dn
+            - tf.reduce_mean(dn, -1, keepdims=True)
+            - n * tf.reduce_mean(dn * n, -1, keepdims=True)
+        )
+        return tf.cast(dx, x.dtype), dscale, doffset
+
+      _, y = forward(x)
+      if silu:
+        y *= tf.sigmoid(y)
+      return tf.cast(y, x.dtype), gradient
+
+    flat = tf.reshape(x, [-1, x.shape[-1]])
+    scale, offset = map(tf.convert_to_tensor, (self._scale, self._offset))
+    return tf.reshape(normalized(flat, scale, offset), tf.shape(x))
+
+
+class RMSNorm(tf.keras.layers.Layer):
+  """y = f(s x / sqrt(mean(x^2) + epsilon)) over the last axis, in float32.
+
+  RMSNorm (arXiv 1910.07467): LayerNorm without a mean to take off and without
+  an offset. s is learned, from ones; f is the identity or SiLU.
+  """
+
+  def __init__(self, epsilon: float, silu: bool = False, **options: Any):
+    """Creates the layer; the arguments are those of `LayerNorm`."""
+    super().__init__(**options)
+    self._epsilon, self._silu = epsilon, silu
+
+  def build(self, input_shape: Any) -> None:
+    """Creates the scale, float32 [U]."""
+    self._scale = self.add_weight(
+        name='scale',
+        shape=[input_shape[-1]],
+        initializer='ones',
+        experimental_autocast=False,
+    )
+    super().build(input_shape)
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns [..., U] in the dtype of x, [..., U]."""
+    wide = tf.cast(x, tf.float32)
+    mean_square = tf.reduce_mean(tf.square(wide), -1, keepdims=True)
+    y = wide * (tf.math.rsqrt(mean_square + self._epsilon) * self._scale)
+    return tf.cast(tf.nn.silu(y) if self._silu else y, x.dtype)
