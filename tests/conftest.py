@@ -14,5 +14,7 @@ os.environ.setdefault(
     ' --xla_disable_hlo_passes=tree_reduction_rewriter',
 )
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# Tests compile what they run: programs keep and find nothing on the disk.
+os.environ.setdefault('TF_XLA_FLAGS', '')
 
 import r2i_tf  # noqa: E402, F401  tf.keras is Keras 2 from here on.

@@ -150,4 +150,6 @@ def _norm(vector: tf.Tensor) -> tf.Tensor:
   """
   rest = vector.shape[0] % _ROW
   rows = tf.reshape(vector[: vector.shape[0] - rest], [-1, _ROW])
-  return tf.norm(tf.concat([tf.norm(rows, axis=1), vector[vector.shape[0] - rest :]], 0))
+  return tf.norm(
+      tf.concat([tf.norm(rows, axis=1), vector[vector.shape[0] - rest :]], 0)
+  )

@@ -26,7 +26,7 @@ def _hasten_compilation() -> None:
 
   Does nothing where there is a GPU, on which they have not been measured.
   """
-  if not os.path.exists('/dev/nvidiactl'):
+  if not has_gpu():
     os.environ.setdefault('XLA_FLAGS', _XLA_FLAGS)
 
 
@@ -40,3 +40,8 @@ def _keep_memory() -> None:
   os.environ.setdefault('TF_CPU_ALLOCATOR_USE_BFC', '1')
   megabytes = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') >> 20
   os.environ.setdefault('TF_CPU_BFC_MEM_LIMIT_IN_MB', str(megabytes))
+
+
+def has_gpu() -> bool:
+  """Returns whether there is an NVIDIA GPU, without loading TensorFlow."""
+  return os.path.exists('/dev/nvidiactl')
