@@ -6,7 +6,7 @@ layer's compute dtype, and the outputs of a network are float32.
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, NamedTuple, Union
+from typing import NamedTuple, Union
 
 import tensorflow as tf
 

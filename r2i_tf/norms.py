@@ -1,9 +1,9 @@
 """Normalisations over the last axis, with parameters of their own.
 
 Keras has a LayerNormalization, too. Its gradient is many small loops to XLA,
-each over whole activations, and for a third of a train step's compilation they
-were what was compiled; here forward and backward are written out, the activation
-with them, and keep nothing but the input. It also takes inputs of any rank.
+each over whole activations, a sixth of what a train step has to compile. Here
+forward and backward are written out, the activation with them, and keep nothing
+but the input. Inputs have any rank.
 """
 
 from typing import Any

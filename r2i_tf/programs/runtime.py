@@ -7,8 +7,8 @@ Whatever the user has set stays. A program of one's own may want them, too
 import os
 
 # LLVM's slowest passes take most of the time to the first train step, and the
-# step is not faster for them. The rewriter makes two loops of each sum, of which
-# the first can no longer be joined to what it adds up.
+# step is not faster for them. The rewriter makes two loops of each sum, and the
+# first can no longer be joined to what it adds up.
 _XLA_FLAGS = (
     '--xla_llvm_disable_expensive_passes=true'
     ' --xla_disable_hlo_passes=tree_reduction_rewriter'
