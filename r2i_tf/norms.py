@@ -6,6 +6,7 @@ forward and backward are written out, the activation with them, and keep nothing
 but the input. Inputs have any rank.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -48,43 +49,12 @@ class LayerNorm(tf.keras.layers.Layer):
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """Returns [..., U] in the dtype of x, [..., U]."""
-    epsilon, silu = self._epsilon, self._silu
-
-    @tf.custom_gradient
-    def normalized(x, scale, offset):  # [N, U], [U], [U]
-      wide = tf.cast(x, tf.float32)
-      mean = tf.reduce_mean(wide, -1, keepdims=True)
-      variance = tf.reduce_mean(tf.square(wide - mean), -1, keepdims=True)
-      precision = tf.math.rsqrt(variance + epsilon)
-
-      def forward(x):
-        n = (tf.cast(x, tf.float32) - mean) * precision
-        return n, n * scale + offset
-
-      def gradient(dy):
-        n, a = forward(x)
-        da = tf.cast(dy, tf.float32)
-        if silu:
-          s = tf.sigmoid(a)
-          da *= s * (1 + a * (1 - s))
-        rows = tf.ones([_ROWS, tf.shape(x)[0]])
-        dscale, doffset = ((rows @ d)[0] for d in (da * n, da))
-        dn = da * scale
-        dx = precision * (
-            dn
-            - tf.reduce_mean(dn, -1, keepdims=True)
-            - n * tf.reduce_mean(dn * n, -1, keepdims=True)
-        )
-        return tf.cast(dx, x.dtype), dscale, doffset
-
-      _, y = forward(x)
-      if silu:
-        y *= tf.sigmoid(y)
-      return tf.cast(y, x.dtype), gradient
-
     flat = tf.reshape(x, [-1, x.shape[-1]])
-    scale, offset = map(tf.convert_to_tensor, (self._scale, self._offset))
-    return tf.reshape(normalized(flat, scale, offset), tf.shape(x))
+    parameters = map(tf.convert_to_tensor, (self._scale, self._offset))
+    normalized = tf.custom_gradient(
+        lambda *tensors: _normalized(*tensors, self._epsilon, self._silu)
+    )
+    return tf.reshape(normalized(flat, *parameters), tf.shape(x))
 
 
 class RMSNorm(tf.keras.layers.Layer):
@@ -115,3 +85,60 @@ class RMSNorm(tf.keras.layers.Layer):
     mean_square = tf.reduce_mean(tf.square(wide), -1, keepdims=True)
     y = wide * (tf.math.rsqrt(mean_square + self._epsilon) * self._scale)
     return tf.cast(tf.nn.silu(y) if self._silu else y, x.dtype)
+
+
+def _normalized(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    offset: tf.Tensor,
+    epsilon: float,
+    silu: bool,
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
+  """Returns what `LayerNorm` does of [N, U], and the gradient of that.
+
+  With p = 1 / sqrt(variance + epsilon), n = (x - mean) p, a = s n + o, y = f(a)
+  it is
+
+    d a = f'(a) d y
+    d s = sum over examples of n d a,   d o = sum over examples of d a
+    d n = s d a
+    d x = p (d n - mean(d n) - n mean(n d n))
+
+  Args:
+    x: Floating [N, U].
+    scale: s, float32 [U].
+    offset: o, float32 [U].
+    epsilon: As in `LayerNorm`.
+    silu: As in `LayerNorm`.
+  """
+  wide = tf.cast(x, tf.float32)
+  mean = tf.reduce_mean(wide, -1, keepdims=True)
+  variance = tf.reduce_mean(tf.square(wide - mean), -1, keepdims=True)
+  precision = tf.math.rsqrt(variance + epsilon)
+
+  def normal() -> tf.Tensor:
+    return (tf.cast(x, tf.float32) - mean) * precision
+
+  def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    n, da = normal(), tf.cast(upstream, tf.float32)
+    if silu:
+      a = n * scale + offset
+      s = tf.sigmoid(a)
+      da *= s * (1 + a * (1 - s))
+    rows = tf.ones([_ROWS, tf.shape(x)[0]])
+    dn = da * scale
+    dx = precision * (
+        dn
+        - tf.reduce_mean(dn, -1, keepdims=True)
+        - n * tf.reduce_mean(dn * n, -1, keepdims=True)
+    )
+    return (
+        tf.cast(dx, x.dtype),
+        tf.matmul(rows, da * n)[0],
+        tf.matmul(rows, da)[0],
+    )
+
+  y = normal() * scale + offset
+  if silu:
+    y = tf.nn.silu(y)
+  return tf.cast(y, x.dtype), gradient
