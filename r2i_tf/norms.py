@@ -50,11 +50,13 @@ class LayerNorm(tf.keras.layers.Layer):
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """Returns [..., U] in the dtype of x, [..., U]."""
     flat = tf.reshape(x, [-1, x.shape[-1]])
-    parameters = map(tf.convert_to_tensor, (self._scale, self._offset))
     normalized = tf.custom_gradient(
-        lambda *tensors: _normalized(*tensors, self._epsilon, self._silu)
+        lambda x, scale, offset: _normalized(
+            x, scale, offset, self._epsilon, self._silu
+        )
     )
-    return tf.reshape(normalized(flat, *parameters), tf.shape(x))
+    scale, offset = map(tf.convert_to_tensor, (self._scale, self._offset))
+    return tf.reshape(normalized(flat, scale, offset), tf.shape(x))
 
 
 class RMSNorm(tf.keras.layers.Layer):
