@@ -144,9 +144,9 @@ class RunConfig:
       which pays where a step is slow, and may crash; see `pool`.
     pool: Of those processes.
     collect_steps: Steps of each environment between two rounds of training.
-    collect_while_training: Whether the environments, which then need processes
-      of their own, take the next step while the train steps of the last one
-      are taken. The weights that chose it are those of before these.
+    collect_while_training: Whether environments in processes of their own take
+      their next step while the run trains for the last one, by actions that
+      were chosen before.
     prefill: Environment steps collected before the first train step.
     train_ratio: Steps replayed in training for each environment step.
     train_steps_per_call: Train steps taken together, in a loop that TensorFlow
@@ -229,16 +229,16 @@ class RunConfig:
     )
     schema.require(
         self.environment_processes or not self.collect_while_training,
-        'collect_while_training is True, but environment_processes is False:'
-        ' environments step beside the training in processes of their own only;'
-        ' set both, or neither.',
+        'collect_while_training is True, but environment_processes is False,'
+        ' and environments in the process that trains cannot step beside it;'
+        ' set both or neither.',
     )
     schema.require(
         self.replay.kind is not ReplayKind.REVERB
         or not self.collect_while_training,
-        'collect_while_training is True, but with replay.kind = reverb the'
-        ' collectors, processes of their own, never wait for the training; set'
-        ' it to False.',
+        "collect_while_training is True, but replay.kind is 'reverb', whose"
+        ' collectors are processes that never wait for the training; set it to'
+        ' False.',
     )
     longest = self.replay.capacity // self.parallel_environments
     schema.require(
