@@ -7,8 +7,11 @@ Whole rounds of a run, collect, replay and train, at the same train ratio, with
   python -m benchmarks.overlap --domain=dmc_vision --ratios=16,64
 
 Both ways have a pool of processes each, and share agent, replay and learner.
-The agents are those of the domains' debug recipes, with their environments and
-batches. A step is one decision of the agent.
+Agents and environments are those of the domains' debug recipes, and batches so
+small that a train step takes about as long as a step of environments that
+render. In `elsewhere` their images come from another machine, or so it seems: a
+step waits, and takes nothing from the processors that train. A step is one
+decision of the agent.
 """
 
 from collections.abc import Mapping
@@ -20,12 +23,16 @@ import time
 from typing import Any
 
 from absl import flags
+import dm_env
+from dm_env import specs
+import numpy as np
 
 from benchmarks import report
 from benchmarks import timing
 from r2i_tf.programs import command_line
 
-_DOMAINS = ('dmc_vision', 'atari100k')
+_ELSEWHERE = 'elsewhere'
+_DOMAINS = ('dmc_vision', 'atari100k', _ELSEWHERE)
 _DOMAIN = flags.DEFINE_multi_enum(
     'domain', _DOMAINS, _DOMAINS, 'Which to measure.'
 )
@@ -33,27 +40,72 @@ _ENVIRONMENTS = flags.DEFINE_integer(
     'environments', 4, 'How many step together.', lower_bound=1
 )
 _RATIOS = flags.DEFINE_list(
-    'ratios', ['16', '64', '256'], 'Train ratios, positive integers.'
+    'ratios', ['2', '8', '32'], 'Train ratios, positive integers.'
 )
+_BATCH_SIZE = flags.DEFINE_integer(
+    'batch_size', 2, 'Sequences in a batch.', lower_bound=1
+)
+_LENGTH = flags.DEFINE_integer(
+    'length', 16, 'Steps in a sequence.', lower_bound=2
+)
+_TURN = 0.5  # Seconds.
 _OFF, _ON = 'in turn', 'while training'
+
+
+class Elsewhere(dm_env.Environment):
+  """Images that take a while to arrive, and nothing to be won."""
+
+  _SECONDS = 0.05
+
+  def reset(self) -> dm_env.TimeStep:
+    """Starts an episode, which has no end."""
+    return dm_env.restart(self._image())
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Waits."""
+    del action
+    time.sleep(self._SECONDS)
+    return dm_env.transition(0.0, self._image())
+
+  def observation_spec(self) -> specs.BoundedArray:
+    """Returns the spec of an image."""
+    return specs.BoundedArray([64, 64, 3], np.uint8, 0, 255)
+
+  def action_spec(self) -> specs.BoundedArray:
+    """Returns the spec of a number."""
+    return specs.BoundedArray([1], np.float32, -1.0, 1.0)
+
+  def _image(self) -> np.ndarray:
+    return np.zeros([64, 64, 3], np.uint8)
 
 
 def main(_) -> None:
   """Measures the domains that the flags ask for."""
   from r2i_tf import run_config
+  from r2i_tf import schema
 
   ratios, seconds = report.numbers(_RATIOS), report.SECONDS.value
   if report.QUICK.value:
     ratios, seconds = ratios[:1], 0.5
   rows = []
   for domain in _DOMAIN.value:
-    run = run_config.RunConfig.preset(domain, 'debug')
-    for row in measure(run, _ENVIRONMENTS.value, ratios, seconds):
+    recipe = 'dmc_vision' if domain == _ELSEWHERE else domain
+    run = schema.replace(
+        run_config.RunConfig.preset(recipe, 'debug'),
+        {
+            'replay.batch_size': _BATCH_SIZE.value,
+            'replay.sequence_length': _LENGTH.value,
+        },
+    )
+    task = Elsewhere if domain == _ELSEWHERE else run.task
+    for row in measure(run, task, _ENVIRONMENTS.value, ratios, seconds):
       rows.append({'domain': domain, **row})
       print(row_line(rows[-1]), flush=True)
   record = {
       'machine': report.machine(),
       'environments': _ENVIRONMENTS.value,
+      'batch_size': _BATCH_SIZE.value,
+      'sequence_length': _LENGTH.value,
       'rows': rows,
   }
   report.finish('overlap', record, tables(record))
@@ -66,11 +118,13 @@ class _Spent:
   Attributes:
     collecting: Seconds until the steps were there.
     training: Seconds until the train steps were done.
+    processor: Seconds of processors that the train steps took.
     steps: Of all environments.
   """
 
   collecting: float = 0.0
   training: float = 0.0
+  processor: float = 0.0
   steps: int = 0
 
   @property
@@ -80,20 +134,22 @@ class _Spent:
 
 
 def measure(
-    run: Any, count: int, ratios: Sequence[int], seconds: float
+    run: Any, task: Any, count: int, ratios: Sequence[int], seconds: float
 ) -> list[dict[str, Any]]:
   """Measures one domain.
 
   Args:
-    run: A `RunConfig`: its task, agent and batches.
+    run: A `RunConfig`: its agent and batches, and how its task is set up.
+    task: As `environments.load_batch` takes it.
     count: Environments.
     ratios: Train ratios.
     seconds: Timing of both ways, for each ratio.
 
   Returns:
-    For each ratio the task, train steps a round, the milliseconds of a round
-    without overlap in collecting and in training, environment steps a second
-    by the way, and how many times as many there are with it.
+    For each ratio: train steps a round; by the way, the milliseconds of a round
+    in collecting and in training, and environment steps a second; how many
+    cores training in turn keeps busy; how many times as many steps there are
+    while training.
   """
   from r2i_tf.training import collector as collector_lib
   from r2i_tf.training import learner as learner_lib
@@ -105,9 +161,7 @@ def measure(
     pools = [
         stack.enter_context(
             contextlib.closing(
-                parts.load_batch(
-                    run.task, seed, count, run.environment, run.pool
-                )
+                parts.load_batch(task, seed, count, run.environment, run.pool)
             )
         )
         for seed in range(2)
@@ -130,9 +184,11 @@ def measure(
         way.collect()
     learner.train()  # Which compiles.
     return [
-        {'task': run.task, 'train_ratio': ratio, **row}
+        {
+            'train_ratio': ratio,
+            **_compare(ways, learner, run, count, ratio, seconds),
+        }
         for ratio in ratios
-        for row in [_compare(ways, learner, run, count, ratio, seconds)]
     ]
 
 
@@ -160,11 +216,10 @@ def _compare(
   """Times both ways in turn at one train ratio."""
   batch = run.replay.batch_size * run.replay.sequence_length
   a_round = fractions.Fraction(count * ratio, batch)  # Train steps.
-  # As many as end with no train step owed, and a second or two.
+  # As many as end with no train step owed, in turns of half a second or so.
   rounds = a_round.denominator
   turn = _turn(ways[_OFF], learner, a_round / count, rounds)
-  wanted = min(2.0, seconds / 4)
-  rounds *= max(1, round(wanted / turn.total))
+  rounds *= max(1, round(_TURN / turn.total))
   spent: dict[str, list[_Spent]] = {name: [] for name in ways}
   end = time.perf_counter() + seconds
   while len(spent[_ON]) < 2 or time.perf_counter() < end:
@@ -176,11 +231,18 @@ def _compare(
   }
   return {
       'train_steps_a_round': float(a_round),
-      'collecting_ms': _median_ms(
-          [turn.collecting for turn in spent[_OFF]], rounds
-      ),
-      'training_ms': _median_ms(
-          [turn.training for turn in spent[_OFF]], rounds
+      'collecting_ms': {
+          name: _median_ms([turn.collecting for turn in turns], rounds)
+          for name, turns in spent.items()
+      },
+      'training_ms': {
+          name: _median_ms([turn.training for turn in turns], rounds)
+          for name, turns in spent.items()
+      },
+      'cores': timing.significant(
+          sum(turn.processor for turn in spent[_OFF])
+          / sum(turn.training for turn in spent[_OFF]),
+          3,
       ),
       'speed': {
           name: timing.significant(1 / each.median, 5)
@@ -210,9 +272,11 @@ def _turn(
   before = time.perf_counter()
   for _ in range(rounds):
     spent.steps = recorder.environment_steps - start
+    used = time.process_time()
     while trained + 1 <= a_step * spent.steps:
       learner.train()
       trained += 1
+    spent.processor += time.process_time() - used
     now = time.perf_counter()
     spent.training += now - before
     collector.collect()
@@ -231,33 +295,34 @@ def _median_ms(seconds: Sequence[float], rounds: int) -> float:
 def row_line(row: dict[str, Any]) -> str:
   """Returns what is printed of a ratio as soon as it is measured."""
   return (
-      f'{row["domain"]}, train ratio {row["train_ratio"]}: collecting'
-      f' {row["collecting_ms"]:.1f} ms, training {row["training_ms"]:.1f} ms a'
-      f' round; {row["speed"][_OFF]:.1f} and {row["speed"][_ON]:.1f} steps/s,'
-      f' {row["speedup"]:.3f} times'
+      f'{row["domain"]}, train ratio {row["train_ratio"]}: a round of'
+      f' {row["collecting_ms"][_OFF]:.1f} ms and {row["training_ms"][_OFF]:.1f}'
+      f' ms on {row["cores"]:.2f} cores becomes one of'
+      f' {row["collecting_ms"][_ON]:.1f} and {row["training_ms"][_ON]:.1f} ms,'
+      f' {row["speedup"]:.3f} times as fast'
   )
 
 
 def tables(record: dict[str, Any]) -> dict[str, str]:
   """Returns the table, by the name of its place."""
   header = [
-      'config',
-      'task',
+      'environments',
       'train ratio',
       'train steps a round',
       'collecting (ms)',
       'training (ms)',
+      'on cores',
       *(f'steps a second, {name}' for name in (_OFF, _ON)),
       'times',
   ]
   rows = [
       [
-          f'{row["domain"]}:debug',
-          row['task'],
+          row['domain'],
           row['train_ratio'],
           row['train_steps_a_round'],
-          row['collecting_ms'],
-          row['training_ms'],
+          row['collecting_ms'][_OFF],
+          row['training_ms'][_OFF],
+          row['cores'],
           row['speed'][_OFF],
           row['speed'][_ON],
           row['speedup'],
@@ -267,7 +332,9 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
   return {
       'overlap': (
           f'{report.machine_line(record["machine"])} {record["environments"]}'
-          f' environments.\n\n{report.markdown(header, rows)}'
+          f' environments, batches of {record["batch_size"]} x'
+          f' {record["sequence_length"]} steps.\n\n'
+          f'{report.markdown(header, rows)}'
       )
   }
 
