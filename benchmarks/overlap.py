@@ -309,10 +309,12 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
       'environments',
       'train ratio',
       'train steps a round',
-      'collecting (ms)',
-      'training (ms)',
       'on cores',
-      *(f'steps a second, {name}' for name in (_OFF, _ON)),
+      *(
+          f'{what}, {way}'
+          for way in (_OFF, _ON)
+          for what in ('collecting (ms)', 'training (ms)', 'steps a second')
+      ),
       'times',
   ]
   rows = [
@@ -320,11 +322,12 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
           row['domain'],
           row['train_ratio'],
           row['train_steps_a_round'],
-          row['collecting_ms'][_OFF],
-          row['training_ms'][_OFF],
           row['cores'],
-          row['speed'][_OFF],
-          row['speed'][_ON],
+          *(
+              row[what][way]
+              for way in (_OFF, _ON)
+              for what in ('collecting_ms', 'training_ms', 'speed')
+          ),
           row['speedup'],
       ]
       for row in record['rows']
