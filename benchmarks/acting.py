@@ -1,8 +1,10 @@
 """How many steps a second the policy takes, by the size of the batch.
 
-The collect policy's `action` in a `tf.function`, its state carried from step to
-step, on a random observation that stays the same: what acting costs without an
-environment. At batch 1 also the exported SavedModel.
+The collect policy's `action` in a `tf.function` of one batch size, as a driver
+has it, its state carried from step to step, on a random observation that stays
+the same: what acting costs without an environment. Beside it the same policy of
+plain operations, and its export as a run writes it, by `action` and by the
+signature that serves. All in turn.
 
   python -m benchmarks.acting
   python -m benchmarks.acting --configs=quickstart --batch_sizes=1,8
@@ -10,6 +12,7 @@ environment. At batch 1 also the exported SavedModel.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import pathlib
 import tempfile
 from typing import Any
 
@@ -26,8 +29,10 @@ _BATCH_SIZES = flags.DEFINE_list(
     'batch_sizes', ['1', '4', '16', '64', '256'], 'Environments acted in.'
 )
 
-_EXPORTED = 'SavedModel'
-_IN_PROCESS = 'tf.function'
+_PROGRAM = 'tf.function'
+_PLAIN = 'tf.function, plain operations'
+_EXPORTED = 'SavedModel, action'
+_SERVING = 'SavedModel, serving_default'
 
 
 def main(_) -> None:
@@ -63,15 +68,19 @@ def measure(
   rows = []
   for name, setting in settings.items():
     with tempfile.TemporaryDirectory() as directory:
-      actors = _actors(setting, batch_sizes, directory)
+      actors = _actors(setting, batch_sizes, pathlib.Path(directory))
+      first = {key: timing.timed(actor)[0] for key, actor in actors.items()}
       times = timing.in_turn(actors, seconds)
     for (how, batch_size), each in times.items():
+      plain = times[_PLAIN, batch_size]
       rows.append(
           {
               'config': name,
               'how': how,
               'batch_size': batch_size,
               **each.record(),
+              'over_plain': each.over(plain),
+              'first_seconds': first[how, batch_size],
               'steps_per_second': batch_size / each.median,
           }
       )
@@ -99,40 +108,88 @@ class Actor:
     return step.action
 
 
-def _actors(setting, batch_sizes: Sequence[int], directory: str):
+class Served:
+  """The same of a signature, whose tensors have names."""
+
+  def __init__(self, loaded, signature, time_step, state):
+    """Names what the actor is called on.
+
+    Args:
+      loaded: The SavedModel.
+      signature: Its signature that serves.
+      time_step: Of one observation, which is no nest.
+      state: The policy state before it.
+    """
+    from r2i_tf.training import signatures
+
+    self._loaded = loaded
+    self._signature = signature
+    self._inputs = {
+        'observation': time_step.observation,
+        'is_first': time_step.is_first(),
+    }
+    names = signatures.names_of('state', state)
+    self._state = dict(zip(names, _flattened(state)))
+
+  def __call__(self):
+    """Takes one step; returns the action."""
+    result = self._signature(**self._inputs, **self._state)
+    self._state = {name: result[name] for name in self._state}
+    return result['action']
+
+
+def _actors(setting, batch_sizes: Sequence[int], directory: pathlib.Path):
   """Returns actors by (how, batch size).
 
   Args:
     setting: The agent.
-    batch_sizes: Of the actors in this process.
+    batch_sizes: Of the actors.
     directory: Where the policy is exported to.
   """
   import tensorflow as tf
-  from tf_agents.policies import policy_saver
-  from tf_agents.utils import common
 
   from benchmarks import agents
 
-  policy = agents.build(setting).collect_policy
-  action = common.function(policy.action)
-  actors = {
-      (_IN_PROCESS, size): Actor(
-          policy,
-          action,
-          agents.time_steps(setting, size),
-          policy.get_initial_state(size),
-      )
-      for size in batch_sizes
-  }
-  policy_saver.PolicySaver(policy, batch_size=None).save(directory)
-  loaded = tf.saved_model.load(directory)
-  actors[_EXPORTED, 1] = Actor(
-      loaded,
-      loaded.action,
-      agents.time_steps(setting, 1),
-      policy.get_initial_state(1),
-  )
+  agent = agents.build(setting)
+  policy = agent.collect_policy
+  plain = policy.plain()
+  loaded = tf.saved_model.load(_exported(agent, directory))
+  actors = {}
+  for size in batch_sizes:
+    inputs = (agents.time_steps(setting, size), policy.get_initial_state(size))
+    for how, (owner, action) in {
+        _PROGRAM: (policy, tf.function(policy.action, autograph=False)),
+        _PLAIN: (plain, tf.function(plain.action, autograph=False)),
+        _EXPORTED: (loaded, loaded.action),
+    }.items():
+      actors[how, size] = Actor(owner, action, *inputs)
+    signature = loaded.signatures['serving_default']
+    actors[_SERVING, size] = Served(loaded, signature, *inputs)
   return actors
+
+
+def _exported(agent, directory: pathlib.Path) -> str:
+  """Exports as a run does; returns the collect policy's directory."""
+  from tf_agents.environments import random_py_environment
+  from tf_agents.specs import tensor_spec
+
+  from r2i_tf import environments
+  from r2i_tf.training import export
+
+  observation = agent.time_step_spec.observation
+  environment = random_py_environment.RandomPyEnvironment(
+      tensor_spec.to_nest_array_spec(observation),
+      tensor_spec.to_nest_array_spec(agent.action_spec),
+  )
+  options = environments.SuiteOptions()
+  export.export(agent, environment, 'timed', options, directory)
+  return str(directory / 'collect')
+
+
+def _flattened(nest) -> list[Any]:
+  import tensorflow as tf
+
+  return tf.nest.flatten(nest)
 
 
 def tables(record: dict[str, Any]) -> dict[str, str]:
@@ -142,6 +199,8 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
       'policy': lambda row: row['how'],
       'batch': lambda row: row['batch_size'],
       'call (ms)': lambda row: row['median_ms'],
+      'over plain': lambda row: row['over_plain'],
+      'first call (s)': lambda row: row['first_seconds'],
       'steps a second': lambda row: row['steps_per_second'],
   }
   table = report.markdown(
@@ -155,7 +214,7 @@ def plot(record: dict[str, Any], picture) -> None:
   """Draws steps a second, and the time of a call, against the batch size."""
   speed, call = picture.subplots(1, 2)
   for index, name in enumerate(_names(record['rows'])):
-    for how, style in ((_IN_PROCESS, 'o-'), (_EXPORTED, 'x')):
+    for how, style in ((_PROGRAM, 'o-'), (_PLAIN, 'o:'), (_EXPORTED, 'x')):
       rows = [
           row
           for row in record['rows']

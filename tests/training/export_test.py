@@ -191,7 +191,6 @@ def test_thoughts_of_an_export_are_the_agent_s(recurrent, tmp_path):
         state['action'],
         time_step.observation,
         tf.constant(is_first),
-        seed=None,
     )
     # What the policy has drawn, in place of another draw.
     seen = features.of(seen._replace(latent=after['latent']))
