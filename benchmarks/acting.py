@@ -2,9 +2,11 @@
 
 The collect policy's `action` in a `tf.function` of one batch size, as a driver
 has it, its state carried from step to step, on a random observation that stays
-the same: what acting costs without an environment. Beside it the same policy of
-plain operations, and its export as a run writes it, by `action` and by the
-signature that serves. All in turn.
+the same: what acting costs without an environment. In turn with it the same
+policy of plain operations. Then its export as a run writes it, by `action`,
+which is a program, in turn with the signature that serves, which is not. What
+is timed in turn has one set of weights, so that none takes the cache from the
+other.
 
   python -m benchmarks.acting
   python -m benchmarks.acting --configs=quickstart --batch_sizes=1,8
@@ -68,27 +70,27 @@ def measure(
   rows = []
   for name, setting in settings.items():
     with tempfile.TemporaryDirectory() as directory:
-      actors = _actors(setting, batch_sizes, pathlib.Path(directory))
-      first = {key: timing.timed(actor)[0] for key, actor in actors.items()}
-      times = timing.in_turn(actors, seconds)
-    for (how, batch_size), each in times.items():
-      plain = times[_PLAIN, batch_size]
-      rows.append(
-          {
-              'config': name,
-              'how': how,
-              'batch_size': batch_size,
-              **each.record(),
-              'over_plain': each.over(plain),
-              'first_seconds': first[how, batch_size],
-              'steps_per_second': batch_size / each.median,
-          }
-      )
-      print(
-          f'{name}, {how}, batch {batch_size}:'
-          f' {rows[-1]["steps_per_second"]:,.0f} steps/s',
-          flush=True,
-      )
+      pairs = _actors(setting, batch_sizes, pathlib.Path(directory))
+      for batch_size, actors in pairs:
+        first = {how: timing.timed(actor)[0] for how, actor in actors.items()}
+        times = timing.in_turn(actors, seconds)
+        for how, each in times.items():
+          rows.append(
+              {
+                  'config': name,
+                  'how': how,
+                  'batch_size': batch_size,
+                  **each.record(),
+                  'over_plain': each.over(list(times.values())[-1]),
+                  'first_seconds': first[how],
+                  'steps_per_second': batch_size / each.median,
+              }
+          )
+          print(
+              f'{name}, {how}, batch {batch_size}:'
+              f' {rows[-1]["steps_per_second"]:,.0f} steps/s',
+              flush=True,
+          )
   return {'machine': report.machine(), 'rows': rows}
 
 
@@ -139,7 +141,9 @@ class Served:
 
 
 def _actors(setting, batch_sizes: Sequence[int], directory: pathlib.Path):
-  """Returns actors by (how, batch size).
+  """Returns (batch size, actors by how) of what is timed in turn.
+
+  Of two actors the second has plain operations.
 
   Args:
     setting: The agent.
@@ -154,18 +158,27 @@ def _actors(setting, batch_sizes: Sequence[int], directory: pathlib.Path):
   policy = agent.collect_policy
   plain = policy.plain()
   loaded = tf.saved_model.load(_exported(agent, directory))
-  actors = {}
+  serving = loaded.signatures['serving_default']
+
+  def inputs(size: int):
+    return agents.time_steps(setting, size), policy.get_initial_state(size)
+
+  def acting(one, size: int) -> Actor:
+    action = tf.function(one.action, autograph=False)
+    return Actor(one, action, *inputs(size))
+
+  pairs: list[tuple[int, dict[str, Any]]] = []
   for size in batch_sizes:
-    inputs = (agents.time_steps(setting, size), policy.get_initial_state(size))
-    for how, (owner, action) in {
-        _PROGRAM: (policy, tf.function(policy.action, autograph=False)),
-        _PLAIN: (plain, tf.function(plain.action, autograph=False)),
-        _EXPORTED: (loaded, loaded.action),
-    }.items():
-      actors[how, size] = Actor(owner, action, *inputs)
-    signature = loaded.signatures['serving_default']
-    actors[_SERVING, size] = Served(loaded, signature, *inputs)
-  return actors
+    pairs.append(
+        (size, {_PROGRAM: acting(policy, size), _PLAIN: acting(plain, size)})
+    )
+  for size in batch_sizes:
+    exported = {
+        _EXPORTED: Actor(loaded, loaded.action, *inputs(size)),
+        _SERVING: Served(loaded, serving, *inputs(size)),
+    }
+    pairs.append((size, exported))
+  return pairs
 
 
 def _exported(agent, directory: pathlib.Path) -> str:

@@ -59,8 +59,8 @@ class Compiled(enum.Enum):
 def compiled(config: agent_config.R2IConfig) -> Compiled:
   """Returns when the policies of an agent are compiled.
 
-  Not with bfloat16: on a CPU, where policies act, XLA's products of it take many
-  times as long as TensorFlow's.
+  Not with bfloat16: on a CPU, where policies act, XLA's products of it take far
+  longer than TensorFlow's.
 
   Args:
     config: Of the agent.

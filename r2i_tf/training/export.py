@@ -30,7 +30,6 @@ from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf import quiet
 from r2i_tf import schema
-from r2i_tf.agents import r2i_policy
 from r2i_tf.environments import options as options_lib
 from r2i_tf.training import signatures
 
@@ -147,7 +146,7 @@ def _save(
       with those of the agent beside, it would be twice as large.
   """
   exported = served = _Exported(policy)
-  if isinstance(policy, r2i_policy.R2IPolicy):
+  if hasattr(policy, 'frozen'):
     frozen = policy.frozen()
     exported, served = _Exported(frozen), _Exported(frozen.plain())
   with (
@@ -210,9 +209,8 @@ class _Exported(tf_policy.TFPolicy):
     )
     # What is tracked is saved: of a policy that says what acting needs, that
     # alone, and neither other variables nor each layer as an object.
-    self._saved: Any = policy
-    if isinstance(policy, r2i_policy.R2IPolicy):
-      self._saved = [policy.acting_variables, policy.prepared]
+    self._saved = list(getattr(policy, 'acting_variables', [])) or policy
+    self._prepared = getattr(policy, 'prepared', None)
     self._initial_state = policy.get_initial_state
     # Traced once for all the signatures that act by it.
     self._act = tf.function(
