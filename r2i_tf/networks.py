@@ -97,6 +97,9 @@ def with_batch_of(
     `x` as [..., *shape], its shape known where that of `other` is.
   """
   batch_rank = other.shape.rank - event_rank
+  if batch_rank == 1 and x.shape[1:].is_fully_defined():
+    if x.shape[1:] == tf.TensorShape(shape):
+      return x  # As it is in acting, where each operation counts.
   result = tf.reshape(x, tf.concat([tf.shape(other)[:batch_rank], shape], 0))
   result.set_shape([*other.shape[:batch_rank], *shape])
   return result

@@ -161,7 +161,8 @@ class _Run:
         policy, r2i_policy.R2IPolicy
     ):
       self._host_copy = acting.HostCopy(policy, config.agent)
-      policy = self._host_copy.policy
+      # Where a program would be put beside a TPU, no test has shown.
+      policy = self._host_copy.policy.plain()
     collector: type[
         Union[collector_lib.Collector, overlapped.OverlappedCollector]
     ] = collector_lib.Collector
