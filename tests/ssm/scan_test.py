@@ -201,7 +201,7 @@ def test_long_memory_is_accurate(chunk_length):
 
 
 def test_unknown_batch_size():
-  """A function traced for any batch size serves each."""
+  """A function traced for any batch size serves each, backward as well."""
   arguments = _arguments(3, 20, 4)
   signature = [
       tf.TensorSpec([2, 4]),
@@ -210,10 +210,18 @@ def test_unknown_batch_size():
       tf.TensorSpec([None, 2, 4]),
       tf.TensorSpec([2, 4]),
   ]
-  function = tf.function(scan.linear_recurrence, input_signature=signature)
+
+  def run(*arguments):
+    return _values_and_gradients(
+        scan.linear_recurrence, arguments, tf.ones_like(arguments[1])
+    )
+
+  states, gradients = tf.function(run, input_signature=signature)(*arguments)
   np.testing.assert_allclose(
-      function(*arguments), reference.recurrence(*arguments), atol=1e-5
+      states, reference.recurrence(*arguments), atol=1e-5
   )
+  for actual, wanted in zip(gradients, run(*arguments)[1]):
+    np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
