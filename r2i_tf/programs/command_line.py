@@ -126,6 +126,9 @@ def parse(
   asks_for_help = any(re.match('--?help', argument) for argument in argv)
   if config_flag.NAME in flag_values and not asks_for_help:
     config_flag.check(argv)
+    argv = config_flag.last_of_each(argv)
+    # ml_collections reads it there.
+    sys.argv = config_flag.last_of_each(sys.argv)
   try:
     rest = flag_values(argv)
   except Exception as error:
