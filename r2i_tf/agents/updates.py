@@ -125,6 +125,8 @@ class Updates(tf.Module):
     norms: dict[str, tf.Tensor] = {}
     for name, settings in self._settings.items():
       gradient = gradients[name]
+      # What has come from other hosts has lost it.
+      gradient.set_shape(self._optimizers[name].slots[0].shape)
       norm = _norm(gradient)
       if settings.adaptive_clip is None:
         [clipped[name]], _ = tf.clip_by_global_norm(

@@ -21,7 +21,7 @@ def _layer_norm(x, norm):
 
 def _hidden_layer(x, mlp):
   """Dense without bias, LayerNorm, SiLU."""
-  dense, norm, _ = mlp._stack
+  dense, norm = mlp._stack
   [kernel] = dense.trainable_variables
   x = _layer_norm(x @ np.array(kernel, np.float64), norm)
   return x * _sigmoid(x)
