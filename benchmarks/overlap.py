@@ -4,7 +4,7 @@ Whole rounds of a run, collect, replay and train, at the same train ratio, with
 `collect_while_training` and without, in turn:
 
   python -m benchmarks.overlap
-  python -m benchmarks.overlap --domain=dmc_vision --ratios=16,64
+  python -m benchmarks.overlap --overlap_domain=dmc_vision --ratios=16,64
 
 Both ways have a pool of processes each, and share agent, replay and learner.
 Agents and environments are those of the domains' debug recipes, and batches so
@@ -34,19 +34,19 @@ from r2i_tf.programs import command_line
 _ELSEWHERE = 'elsewhere'
 _DOMAINS = ('dmc_vision', 'atari100k', _ELSEWHERE)
 _DOMAIN = flags.DEFINE_multi_enum(
-    'domain', _DOMAINS, _DOMAINS, 'Which to measure.'
+    'overlap_domain', _DOMAINS, _DOMAINS, 'Which to measure.'
 )
 _ENVIRONMENTS = flags.DEFINE_integer(
-    'environments', 4, 'How many step together.', lower_bound=1
+    'overlap_environments', 4, 'How many step together.', lower_bound=1
 )
 _RATIOS = flags.DEFINE_list(
     'ratios', ['2', '8', '32'], 'Train ratios, positive integers.'
 )
 _BATCH_SIZE = flags.DEFINE_integer(
-    'batch_size', 2, 'Sequences in a batch.', lower_bound=1
+    'overlap_batch_size', 2, 'Sequences in a batch.', lower_bound=1
 )
 _LENGTH = flags.DEFINE_integer(
-    'length', 16, 'Steps in a sequence.', lower_bound=2
+    'overlap_length', 16, 'Steps in a sequence.', lower_bound=2
 )
 _TURN = 0.5  # Seconds.
 _OFF, _ON = 'in turn', 'while training'
