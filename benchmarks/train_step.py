@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from absl import flags
 
+from benchmarks import lengths as lengths_lib
 from benchmarks import report
 from benchmarks import sizes
 from benchmarks import timing
@@ -28,8 +29,6 @@ from r2i_tf.programs import command_line
 from r2i_tf.programs import config_flag
 
 _CONFIG = config_flag.define(required=False)
-_LENGTHS = flags.DEFINE_list('lengths', ['64', '256', '1024'], 'Of sequences.')
-_TOKENS = flags.DEFINE_integer('tokens', 4096, 'Steps in a batch.')
 _GRU_MAX_LENGTH = flags.DEFINE_integer(
     'gru_max_length', 1024, 'Greatest length for GRUs; 0 leaves them out.'
 )
@@ -73,7 +72,8 @@ def main(_) -> None:
   """Runs what the flags ask for."""
   from r2i_tf import quiet
 
-  lengths, tokens = report.numbers(_LENGTHS), _TOKENS.value
+  lengths = report.numbers(lengths_lib.LENGTHS)
+  tokens = lengths_lib.TOKENS.value
   seconds = report.SECONDS.value
   if report.QUICK.value:
     lengths, tokens, seconds = [8], 16, 0.5
@@ -103,12 +103,7 @@ def cases(
   Raises:
     errors.RunError: A length does not divide `tokens`.
   """
-  for length in lengths:
-    if length < 2 or tokens % length:
-      raise errors.RunError(
-          f'--lengths has {length}; a length is at least 2 and divides --tokens'
-          f' ({tokens}).'
-      )
+  lengths_lib.check(lengths, tokens)
   return [
       Case(kind, tokens // length, length)
       for kind in _MODELS
@@ -184,6 +179,26 @@ def measure(
       'product_gflop_per_s': rate,
       'rows': list(rows.values()),
   }
+
+
+def of_kind(
+    config: agent_config.R2IConfig, kind: str
+) -> agent_config.R2IConfig:
+  """Returns the config of an agent with one of the models that are timed.
+
+  Args:
+    config: Its sequence model's kind and its posterior are replaced.
+    kind: 's3m', 'gru' or 'dreamerv3'.
+  """
+  world_model = config.world_model
+  of_memory, posterior = _MODELS[kind]
+  sequence_model = dataclasses.replace(
+      world_model.sequence_model, kind=of_memory
+  )
+  world_model = dataclasses.replace(
+      world_model, sequence_model=sequence_model, posterior=posterior
+  )
+  return dataclasses.replace(config, world_model=world_model)
 
 
 def tables(record: dict[str, Any]) -> dict[str, str]:
@@ -273,16 +288,7 @@ def _changed(setting, starts: Optional[int], precision: Optional[str]):
 
 
 def _with_kind(setting, kind: str):
-  world_model = setting.config.world_model
-  of_memory, posterior = _MODELS[kind]
-  sequence_model = dataclasses.replace(
-      world_model.sequence_model, kind=of_memory
-  )
-  world_model = dataclasses.replace(
-      world_model, sequence_model=sequence_model, posterior=posterior
-  )
-  config = dataclasses.replace(setting.config, world_model=world_model)
-  return dataclasses.replace(setting, config=config)
+  return dataclasses.replace(setting, config=of_kind(setting.config, kind))
 
 
 def _write_hlo(setting, each: Sequence[Case]) -> None:

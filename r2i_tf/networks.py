@@ -6,11 +6,12 @@ layer's compute dtype, and the outputs of a network are float32.
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, NamedTuple, Union
+from typing import NamedTuple, Union
 
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
+from r2i_tf import norms
 
 # DreamerV3's, of its first version for LayerNorm, of its newest for RMSNorm.
 _LAYER_NORM_EPSILON, _RMS_NORM_EPSILON = 1e-3, 1e-4
@@ -67,47 +68,18 @@ def kernel_initializer(scale: float = 1.0) -> tf.keras.initializers.Initializer:
   )
 
 
-class RMSNormalization(tf.keras.layers.Layer):
-  """y = s x / sqrt(mean(x^2) + epsilon) over the last axis, in float32.
+def normalization(
+    options: LayerOptions, silu: bool = False
+) -> tf.keras.layers.Layer:
+  """Returns the normalisation over the last axis that the options name.
 
-  RMSNorm (arXiv 1910.07467): LayerNorm without a mean to take off and without
-  an offset. s is learned, from ones.
+  Args:
+    options: Of the layers.
+    silu: Whether SiLU follows.
   """
-
-  def build(self, input_shape: Any) -> None:
-    """Creates the scale, float32 [U]."""
-    self._scale = self.add_weight(
-        name='scale',
-        shape=[input_shape[-1]],
-        initializer='ones',
-        experimental_autocast=False,
-    )
-
-  def call(self, x: tf.Tensor) -> tf.Tensor:
-    """Returns [..., U] in the dtype of x, [..., U]."""
-    wide = tf.cast(x, tf.float32)
-    mean_square = tf.reduce_mean(tf.square(wide), -1, keepdims=True)
-    scale = tf.math.rsqrt(mean_square + _RMS_NORM_EPSILON) * self._scale
-    return tf.cast(wide * scale, x.dtype)
-
-
-def normalization(options: LayerOptions) -> tf.keras.layers.Layer:
-  """Returns the normalisation over the last axis that the options name."""
   if options.norm is agent_config.Norm.RMS:
-    return RMSNormalization(dtype=options.dtype)
-  return tf.keras.layers.LayerNormalization(
-      epsilon=_LAYER_NORM_EPSILON, dtype=options.dtype
-  )
-
-
-def normalized_activation(
-    options: LayerOptions,
-) -> list[tf.keras.layers.Layer]:
-  """Normalisation over the last axis, then SiLU."""
-  return [
-      normalization(options),
-      tf.keras.layers.Activation(tf.nn.silu, dtype=options.dtype),
-  ]
+    return norms.RMSNorm(_RMS_NORM_EPSILON, silu, dtype=options.dtype)
+  return norms.LayerNorm(_LAYER_NORM_EPSILON, silu, dtype=options.dtype)
 
 
 def with_batch_of(
@@ -125,6 +97,9 @@ def with_batch_of(
     `x` as [..., *shape], its shape known where that of `other` is.
   """
   batch_rank = other.shape.rank - event_rank
+  if batch_rank == 1 and x.shape[1:].is_fully_defined():
+    if x.shape[1:] == tf.TensorShape(shape):
+      return x  # As it is in acting, where each operation counts.
   result = tf.reshape(x, tf.concat([tf.shape(other)[:batch_rank], shape], 0))
   result.set_shape([*other.shape[:batch_rank], *shape])
   return result
@@ -134,8 +109,7 @@ class MLP(tf.keras.layers.Layer):
   """Layers of dense without bias, norm and SiLU: [..., any] -> [..., U].
 
   The batch axes are flattened on the way: one matrix product a layer whatever
-  their number, and Keras' LayerNorm, which fixes its axis when it is built,
-  serves sequences and single steps alike.
+  their number.
   """
 
   def __init__(self, config: agent_config.MLPConfig, options: LayerOptions):
@@ -151,7 +125,7 @@ class MLP(tf.keras.layers.Layer):
               dtype=options.dtype,
           )
       )
-      self._stack.extend(normalized_activation(options))
+      self._stack.append(normalization(options, silu=True))
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """Returns [..., units] in the compute dtype."""

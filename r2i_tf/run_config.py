@@ -144,6 +144,9 @@ class RunConfig:
       which pays where a step is slow, and may crash; see `pool`.
     pool: Of those processes.
     collect_steps: Steps of each environment between two rounds of training.
+    collect_while_training: Whether environments in processes of their own take
+      their next step while the run trains for the last one, by actions that
+      were chosen before.
     prefill: Environment steps collected before the first train step.
     train_ratio: Steps replayed in training for each environment step.
     train_steps_per_call: Train steps taken together, in a loop that TensorFlow
@@ -175,6 +178,7 @@ class RunConfig:
   environment_processes: bool = False
   pool: options.PoolOptions = options.PoolOptions()
   collect_steps: int = 1
+  collect_while_training: bool = False
   prefill: int = 4_096
   train_ratio: float = 32.0
   train_steps_per_call: int = 1
@@ -222,6 +226,19 @@ class RunConfig:
         self.report_seconds is None or self.report_seconds > 0,
         f'report_seconds is {self.report_seconds}, but it must be positive, or'
         ' None for no looks.',
+    )
+    schema.require(
+        self.environment_processes or not self.collect_while_training,
+        'collect_while_training is True, but environment_processes is False,'
+        ' and environments in the process that trains cannot step beside it;'
+        ' set both or neither.',
+    )
+    schema.require(
+        self.replay.kind is not ReplayKind.REVERB
+        or not self.collect_while_training,
+        "collect_while_training is True, but replay.kind is 'reverb', whose"
+        ' collectors are processes that never wait for the training; set it to'
+        ' False.',
     )
     longest = self.replay.capacity // self.parallel_environments
     schema.require(

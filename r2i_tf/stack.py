@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from typing import Optional
 
 from r2i_tf import errors
 
@@ -119,6 +120,23 @@ def remedy(extra: str, first: int, last: int, alone: str = '') -> str:
   if alone and _MINOR >= 13:
     return f'run `{command}` and `{_ALONE} {alone}`'
   return f'run `{command}`'
+
+
+def tensorflow_that_keeps_programs() -> Optional[str]:
+  """Returns the version of a TensorFlow whose cache of programs works on CPUs.
+
+  Returns:
+    None on the classic stack, whose TensorFlow keeps what XLA has compiled, but
+    cannot load it again.
+  """
+  if not _keras_3_is_installed():
+    return None
+  for name in ('tensorflow', 'tensorflow-cpu'):
+    try:
+      return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      pass
+  return None
 
 
 def _keras_3_is_installed() -> bool:

@@ -10,8 +10,11 @@ import os
 os.environ.setdefault(
     'XLA_FLAGS',
     '--xla_backend_optimization_level=0'
-    ' --xla_llvm_disable_expensive_passes=true',
+    ' --xla_llvm_disable_expensive_passes=true'
+    ' --xla_disable_hlo_passes=tree_reduction_rewriter',
 )
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+# Tests compile what they run: programs keep and find nothing on the disk.
+os.environ.setdefault('TF_XLA_FLAGS', '')
 
 import r2i_tf  # noqa: E402, F401  tf.keras is Keras 2 from here on.

@@ -64,6 +64,7 @@ def collect_policy(
       world_model,
       _Actor(actions, actor),
       features,
+      compiled=r2i_policy.compiled(config),
   )
 
 

@@ -99,6 +99,7 @@ class R2IAgent(tf_agent.TFAgent):
           self._behavior,
           self._policy_features,
           greedy=greedy,
+          compiled=r2i_policy.compiled(config),
       )
 
     super().__init__(

@@ -109,8 +109,9 @@ class TrainStep(tf.Module):
   """Trains world model, actor and critic; see the file's docstring.
 
   Attributes:
-    program: The whole step of one replica, a compiled TensorFlow function with
-      the arguments of a call.
+    program: The whole step of one replica, a compiled TensorFlow function of
+      trajectory, weights and key: seed and step are no part of it, so that runs
+      that differ in their seed have the same program.
     updates: The optimisers.
   """
 
@@ -142,7 +143,7 @@ class TrainStep(tf.Module):
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
       return tf.function(function, jit_compile=True, autograph=False)
 
-    self.program = compiled(self.whole)
+    self.program = compiled(self._whole)
     self._stages: list[Callable[..., Any]] = [
         self._count,
         self._learn,
@@ -168,11 +169,12 @@ class TrainStep(tf.Module):
     Returns:
       The loss and scalars to report; of each, this replica's share.
     """
+    key = self._key(step)
     if replicas.compiled_by_strategy():
-      return self.whole(trajectory, weights, step)
+      return self._whole(trajectory, weights, key)
     if replicas.count() == 1:
-      return self.program(trajectory, weights, step)
-    return self._run(self._programs, trajectory, weights, step)
+      return self.program(trajectory, weights, key)
+    return self._run(self._programs, trajectory, weights, key)
 
   def whole(
       self,
@@ -187,7 +189,7 @@ class TrainStep(tf.Module):
       weights: As for a call.
       step: As for a call.
     """
-    return self._run(self._stages, trajectory, weights, step)
+    return self._whole(trajectory, weights, self._key(step))
 
   def world_model_loss(
       self,
@@ -204,23 +206,31 @@ class TrainStep(tf.Module):
     """
     experience = self._experience(trajectory)
     counts = replicas.add(losses.counts(self._world_model, experience))
-    seed, _, _ = self._seeds(step, replicas.index())
+    seed, _, _ = self._seeds(self._key(step), replicas.index())
     loss, _, metrics = losses.loss(
         self._world_model, experience, seed, weights, counts
     )
     return loss, metrics
+
+  def _whole(
+      self,
+      trajectory: trajectory_lib.Trajectory,
+      weights: Optional[tf.Tensor],
+      key: tf.Tensor,
+  ) -> tuple[tf.Tensor, Metrics]:
+    return self._run(self._stages, trajectory, weights, key)
 
   def _run(
       self,
       stages: Sequence[Callable[..., Any]],
       trajectory: trajectory_lib.Trajectory,
       weights: Optional[tf.Tensor],
-      step: tf.Tensor,
+      key: tf.Tensor,
   ) -> tuple[tf.Tensor, Metrics]:
     count, learn, improve, update = stages
     part = replicas.index()
-    counts = replicas.add(count(trajectory, step, part))
-    learned = learn(trajectory, weights, step, part, counts)
+    counts = replicas.add(count(trajectory, key, part))
+    learned = learn(trajectory, weights, key, part, counts)
     returns = replicas.gather(learned.returns)
     counted = replicas.gather(learned.counted)
     improved = improve(learned, returns, counted, counts.starts)
@@ -239,11 +249,11 @@ class TrainStep(tf.Module):
   def _count(
       self,
       trajectory: trajectory_lib.Trajectory,
-      step: tf.Tensor,
+      key: tf.Tensor,
       part: tf.Tensor,
   ) -> Counts:
     experience = self._experience(trajectory)
-    _, seed, _ = self._seeds(step, part)
+    _, seed, _ = self._seeds(key, part)
     places = self._places(experience, seed)
     is_valid = starts.pick(experience.is_valid, places)
     return Counts(
@@ -256,11 +266,11 @@ class TrainStep(tf.Module):
       self,
       trajectory: trajectory_lib.Trajectory,
       weights: Optional[tf.Tensor],
-      step: tf.Tensor,
+      key: tf.Tensor,
       part: tf.Tensor,
       counts: Counts,
   ) -> Learned:
-    world_seed, start_seed, behavior_seed = self._seeds(step, part)
+    world_seed, start_seed, behavior_seed = self._seeds(key, part)
     experience = self._experience(trajectory)
     groups, updates = self.updates.of_world_model, self.updates
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -352,9 +362,12 @@ class TrainStep(tf.Module):
     encode = self._behavior.actions.encode
     return experience_lib.from_trajectory(trajectory, encode)
 
-  def _seeds(self, step: tf.Tensor, part: tf.Tensor) -> list[draws.Seed]:
+  def _key(self, step: tf.Tensor) -> tf.Tensor:
+    """Returns what all draws of a step follow from, int32 [2]."""
+    return tf.stack([tf.constant(self._seed), tf.cast(step, tf.int32)])
+
+  def _seeds(self, key: tf.Tensor, part: tf.Tensor) -> list[draws.Seed]:
     """Returns the seeds of world model, starts and behaviour in a step."""
-    key = tf.stack([tf.constant(self._seed), tf.cast(step, tf.int32)])
     return draws.split(draws.Seed(key, part), 3)
 
   def _places(

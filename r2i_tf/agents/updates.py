@@ -18,6 +18,8 @@ from r2i_tf.world_model import WorldModel
 # By group, float32 vectors.
 Gradients = dict[str, tf.Tensor]
 
+_ROW = 4096
+
 
 class Updates(tf.Module):
   """What changes the variables of world model, actor and critic.
@@ -123,12 +125,14 @@ class Updates(tf.Module):
     norms: dict[str, tf.Tensor] = {}
     for name, settings in self._settings.items():
       gradient = gradients[name]
+      # What has come from other hosts has lost it.
+      gradient.set_shape(self._optimizers[name].slots[0].shape)
+      norm = _norm(gradient)
       if settings.adaptive_clip is None:
-        [clipped[name]], norm = tf.clip_by_global_norm(
-            [gradient], settings.clip_norm
+        [clipped[name]], _ = tf.clip_by_global_norm(
+            [gradient], settings.clip_norm, norm
         )
       else:
-        norm = tf.linalg.global_norm([gradient])
         clipped[name] = self._optimizers[name].clip_adaptively(
             gradient, settings.adaptive_clip
         )
@@ -137,3 +141,17 @@ class Updates(tf.Module):
     for name, optimizer in self._optimizers.items():
       optimizer.apply(clipped[name], finite)
     return finite, norms
+
+
+def _norm(vector: tf.Tensor) -> tf.Tensor:
+  """Returns the Euclidean norm of float32 [N], for any N.
+
+  A float32 to which one square after the other is added stops growing at 2^24
+  of them, and a large model has more: so the norm of the norms of rows. (XLA
+  would make one sum of a sum of sums.)
+  """
+  rest = vector.shape[0] % _ROW
+  rows = tf.reshape(vector[: vector.shape[0] - rest], [-1, _ROW])
+  return tf.norm(
+      tf.concat([tf.norm(rows, axis=1), vector[vector.shape[0] - rest :]], 0)
+  )

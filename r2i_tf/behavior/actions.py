@@ -5,7 +5,7 @@ discrete actions, numbers in [-1, 1] for continuous ones.
 """
 
 import abc
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -66,6 +66,29 @@ class ActionCodec(abc.ABC):
 
     Args:
       parameters: float32 [..., parameters].
+    """
+
+  @abc.abstractmethod
+  def noise(self, batch_size: Any, seed: Optional[int] = None) -> tf.Tensor:
+    """Returns numbers for `environment_action`, of TensorFlow's generator.
+
+    Args:
+      batch_size: B, an int or an int32 scalar.
+      seed: Of the operation, beside the global one.
+
+    Returns:
+      float32 [B, ...].
+    """
+
+  @abc.abstractmethod
+  def environment_action(
+      self, parameters: tf.Tensor, noise: Optional[tf.Tensor]
+  ) -> tf.Tensor:
+    """Returns an action of `environment_distribution`, [B, *shape].
+
+    Args:
+      parameters: float32 [B, parameters].
+      noise: Of the method `noise`; None takes the most likely action.
     """
 
   @abc.abstractmethod
@@ -176,6 +199,23 @@ class DiscreteActions(ActionCodec):
       return self._categorical(logits[..., 0, :], self._minimum[0])
     return tfd.Independent(self._categorical(logits, self._minimum), 1)
 
+  def noise(self, batch_size: Any, seed: Optional[int] = None) -> tf.Tensor:
+    """Returns float32 [B, dimensions, 1], from [0, 1)."""
+    return tf.random.uniform([batch_size, self._dimensions, 1], seed=seed)
+
+  def environment_action(
+      self, parameters: tf.Tensor, noise: Optional[tf.Tensor]
+  ) -> tf.Tensor:
+    """Returns integers within the bounds, [B, *shape]."""
+    groups = self.distribution(parameters)
+    if noise is None:
+      chosen = groups.mode()
+    else:
+      chosen = groups.distribution.sample_at(noise)
+    index = tf.cast(tf.argmax(chosen, -1), self._spec.dtype)
+    action = index + tf.constant(self._minimum, self._spec.dtype)
+    return action if self._spec.shape.rank else action[:, 0]
+
   def _categorical(
       self, logits: tf.Tensor, minimum: np.ndarray
   ) -> tfd.Distribution:
@@ -262,6 +302,19 @@ class ContinuousActions(ActionCodec):
     mean = shaped(normal.loc * self._scale + self._center)
     stddev = shaped(normal.scale * self._scale)
     return tfd.Independent(tfd.Normal(mean, stddev), self._spec.shape.rank)
+
+  def noise(self, batch_size: Any, seed: Optional[int] = None) -> tf.Tensor:
+    """Returns float32 [B, *shape] from the standard normal distribution."""
+    return tf.random.normal([batch_size, *self._spec.shape], seed=seed)
+
+  def environment_action(
+      self, parameters: tf.Tensor, noise: Optional[tf.Tensor]
+  ) -> tf.Tensor:
+    """Returns numbers [B, *shape]; a draw must be clipped."""
+    normal = self.environment_distribution(parameters).distribution
+    if noise is None:
+      return normal.loc
+    return normal.loc + normal.scale * tf.cast(noise, normal.dtype)
 
   def flatten(self, sample: tf.Tensor) -> tf.Tensor:
     """Returns a sample of `distribution` as an encoded action [..., A].

@@ -5,7 +5,7 @@ the size of the gradient does not hang on the size of the target (DreamerV3,
 arXiv 2301.04104, section "Critic learning").
 """
 
-from typing import Optional
+from typing import Any, Optional
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -113,8 +113,14 @@ class SymlogTwoHot(tfd.Distribution):
     return self._mean()
 
   def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
-    expected = tf.reduce_sum(self._two_hot(value) * self._logits, -1)
-    return expected - self._sums()[0]
+    normalizer, weights = self._sums()[0], self._two_hot(value)
+    logits = self._logits
+    if not weights.shape.is_fully_defined() or logits.shape != weights.shape:
+      shape = tf.broadcast_dynamic_shape(tf.shape(logits), tf.shape(weights))
+      logits = tf.broadcast_to(logits, shape)
+      weights = tf.broadcast_to(weights, shape)
+      normalizer = tf.broadcast_to(normalizer, shape[:-1])
+    return _cross_entropy(logits, tf.stop_gradient(normalizer), weights)
 
   def _two_hot(self, value: tf.Tensor) -> tf.Tensor:
     """Returns the target's weights on the bins, [...] -> [..., K].
@@ -130,6 +136,31 @@ class SymlogTwoHot(tfd.Distribution):
     # Compiled, the clipping would make a number of a NaN, and hide it.
     unknown = tf.math.is_nan(value)[..., tf.newaxis]
     return tf.where(unknown, tf.constant(float('nan'), self.dtype), weights)
+
+
+@tf.custom_gradient
+def _cross_entropy(
+    logits: tf.Tensor, normalizer: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, Any]:
+  """Returns the sum of weights times log softmax, [...].
+
+  Its gradient to the logits, weights - softmax, is one loop over them. Left to
+  the parts it is made of, it is several, each over an array that is the largest
+  of a train step.
+
+  Args:
+    logits: [..., K].
+    normalizer: [...], of their softmax; its own gradient is within that of the
+      logits.
+    weights: [..., K], which sum to one.
+  """
+
+  def gradient(upstream: tf.Tensor) -> tuple[Any, ...]:
+    upstream = upstream[..., tf.newaxis]
+    softmax = tf.exp(logits - normalizer[..., tf.newaxis])
+    return upstream * (weights - softmax), None, upstream * logits
+
+  return tf.reduce_sum(weights * logits, -1) - normalizer, gradient
 
 
 def _checked(logits: tf.Tensor) -> tf.Tensor:

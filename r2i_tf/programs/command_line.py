@@ -14,6 +14,7 @@ from absl import flags
 from r2i_tf import errors
 from r2i_tf import quiet
 from r2i_tf import stack
+from r2i_tf.programs import compilation_cache
 from r2i_tf.programs import config_flag
 from r2i_tf.programs import runtime
 
@@ -64,6 +65,7 @@ def load_tensorflow() -> None:
     stack.StackError: It is not; the sentence says what to install.
   """
   stack.require_tf_agents()
+  compilation_cache.use()
   quiet.load_tensorflow()
 
 
@@ -124,6 +126,9 @@ def parse(
   asks_for_help = any(re.match('--?help', argument) for argument in argv)
   if config_flag.NAME in flag_values and not asks_for_help:
     config_flag.check(argv)
+    argv = config_flag.last_of_each(argv)
+    # ml_collections reads it there.
+    sys.argv = config_flag.last_of_each(sys.argv)
   try:
     rest = flag_values(argv)
   except Exception as error:

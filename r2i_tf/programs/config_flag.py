@@ -94,6 +94,24 @@ def check(argv: Sequence[str]) -> None:
       )
 
 
+def last_of_each(argv: Sequence[str]) -> list[str]:
+  """Returns the command line without overrides that a later one repeats.
+
+  The last of two counts, as with any flag; the ml_collections that Python 3.9
+  has would refuse them.
+
+  Args:
+    argv: The command line.
+  """
+  overrides = [_OVERRIDE.match(argument) for argument in argv]
+  last = {match.group(1): i for i, match in enumerate(overrides) if match}
+  return [
+      argument
+      for i, (argument, match) in enumerate(zip(argv, overrides))
+      if not match or last[match.group(1)] == i
+  ]
+
+
 def run_config(
     config: ml_collections.ConfigDict, task: Optional[str] = None
 ) -> run_config_lib.RunConfig:

@@ -17,6 +17,7 @@ from typing import Any
 from absl import flags
 
 from r2i_tf import errors
+from r2i_tf import quiet
 from r2i_tf import run_config
 from r2i_tf.programs import command_line
 
@@ -85,6 +86,7 @@ def _evaluate(policy: str, follow: bool, **how: Any) -> None:
     **how: The arguments that `evaluate` and `follow` have in common.
   """
   command_line.load_tensorflow()
+  quiet.first_compilation()
   from r2i_tf.training import evaluation
 
   if follow:

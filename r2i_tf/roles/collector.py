@@ -16,6 +16,7 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from r2i_tf import errors
+from r2i_tf import quiet
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf.agents import acting
@@ -90,6 +91,7 @@ class _Collector:
     if seed is None:
       seed = int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
     tf.keras.utils.set_random_seed(seed)
+    quiet.first_compilation()
     count = environments or config.parallel_environments
     environment = stack.enter_context(
         contextlib.closing(

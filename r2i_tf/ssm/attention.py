@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional, Union
 
 import tensorflow as tf
 
+from r2i_tf import norms
 from r2i_tf.ssm import kinds
 
 
@@ -154,9 +155,7 @@ class LocalAttention(tf.keras.layers.Layer):
           f'attention_heads is {heads}; it must divide the width {width}.'
       )
     self._width, self._window, self._heads = width, window, heads
-    self.norm = tf.keras.layers.LayerNormalization(
-        epsilon=1e-6, dtype=dtype, name='norm'
-    )
+    self.norm = norms.LayerNorm(1e-6, dtype=dtype, name='norm')
     self.projection = tf.keras.layers.Dense(
         3 * width, use_bias=False, dtype=dtype, name='projection'
     )
@@ -164,7 +163,6 @@ class LocalAttention(tf.keras.layers.Layer):
 
   def build(self, input_shape: kinds.Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
-    # LayerNormalization keeps the rank it was built for: 2, as in `S3MLayer`.
     for layer in (self.norm, self.projection, self.out):
       with tf.name_scope(layer.name):
         layer.build([None, self._width])

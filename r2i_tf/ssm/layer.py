@@ -19,6 +19,7 @@ from typing import Optional
 
 import tensorflow as tf
 
+from r2i_tf import norms
 from r2i_tf.ssm import kinds
 from r2i_tf.ssm import options
 from r2i_tf.ssm import rematerialization
@@ -61,14 +62,10 @@ class S3MLayer(tf.keras.layers.Layer):
     self._is_pre_norm = norm is options.NormPosition.PRE
     self.out = tf.keras.layers.Dense(width, dtype=dtype, name='out')
     self.out2 = tf.keras.layers.Dense(width, dtype=dtype, name='out2')
-    self.norm = tf.keras.layers.LayerNormalization(
-        epsilon=1e-6, dtype=dtype, name='norm'
-    )
+    self.norm = norms.LayerNorm(1e-6, dtype=dtype, name='norm')
 
   def build(self, input_shape: kinds.Shape) -> None:
     """Creates the variables; `input_shape` is any shape that ends in H."""
-    # LayerNormalization keeps the rank it was built for, and this one serves
-    # sequences and single steps: it is only ever given rank 2.
     flat_shape = [None, tf.TensorShape(input_shape)[-1]]
     for layer in (self.ssm, self.out, self.out2, self.norm):
       with tf.name_scope(layer.name):

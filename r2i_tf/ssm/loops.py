@@ -67,11 +67,7 @@ def run(
     state = planes.add(
         transition(state, step), planes.split(at(inputs, step, axis))
     )
-    states = xla.dynamic_update_slice(
-        states,
-        tf.expand_dims(planes.join(state), axis),
-        _start(step, axis, states.shape.rank),
-    )
+    states = put(states, planes.join(state), step, axis)
     if reset_after:
       state = planes.select(step_is_reset, initial_state, state)
     for part, first in zip(state, carry):
@@ -94,6 +90,13 @@ def at(x: tf.Tensor, step: tf.Tensor, axis: int) -> tf.Tensor:
   part = xla.dynamic_slice(x, _start(step, axis, x.shape.rank), size)
   part.set_shape(x.shape[:axis] + [1] + x.shape[axis + 1 :])
   return tf.squeeze(part, axis)
+
+
+def put(x: tf.Tensor, part: tf.Tensor, step: tf.Tensor, axis: int) -> tf.Tensor:
+  """Returns `x` with the part at a step along `axis` replaced."""
+  return xla.dynamic_update_slice(
+      x, tf.expand_dims(part, axis), _start(step, axis, x.shape.rank)
+  )
 
 
 def _start(step: tf.Tensor, axis: int, rank: int) -> tf.Tensor:

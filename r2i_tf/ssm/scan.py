@@ -23,12 +23,11 @@ may be cut into C chunks of K steps that are worked on side by side:
      each chunk.
   3. Each chunk is run from the state that enters it.
 
-That is O(L) work; K + C of it, about 2 sqrt(L), is in sequence. A machine whose
-vector units one step already fills (`chunking` decides) takes the whole
-sequence as one chunk, and only the third part is left: each number is then
-read once and written once. The loops are XLA loops, of which XLA compiles one
-step. Unrolled steps would be compiled one by one, and recomputed for each of
-their outputs where they are fused.
+That is O(L) work; K + C of it, about 2 sqrt(L), is in sequence. A CPU, to
+which a step costs little, takes the whole sequence as one chunk (`chunking`):
+only the third part is left (`stepwise`). The loops are XLA loops, of which XLA
+compiles one step. Unrolled steps would be compiled one by one, and recomputed
+for each of their outputs where they are fused.
 
 The powers of lambda_bar are taken in float64 and rounded once: squaring in
 float32 would double the relative error each time, which would spoil long
@@ -47,6 +46,7 @@ from r2i_tf.ssm import adjoints
 from r2i_tf.ssm import chunking
 from r2i_tf.ssm import loops
 from r2i_tf.ssm import planes
+from r2i_tf.ssm import stepwise
 
 # For lambda_bar, the inputs, the carry and the initial state.
 _Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
@@ -86,10 +86,7 @@ def linear_recurrence(
   lambda_bar, inputs, is_reset, carry, initial_state = _validated(
       lambda_bar, inputs, is_reset, carry, initial_state, sequence=True
   )
-  batch_size, length, _, state_size = inputs.shape
-  chunk_length = chunking.checked_length(
-      chunk_length, batch_size, length, state_size
-  )
+  chunk_length = chunking.checked_length(chunk_length, inputs.shape[1])
 
   def forward(
       lambda_bar: tf.Tensor,
@@ -168,18 +165,10 @@ def _forward(
 ) -> tf.Tensor:
   """The states; arguments as of `linear_recurrence`."""
   length, state_size = inputs.shape[1], inputs.shape[3]
+  if chunk_length == length:
+    return stepwise.run(lambda_bar, inputs, is_reset, carry, initial_state)
   lambda_bar, carry = planes.split(lambda_bar), planes.split(carry)
   initial_state = planes.split(initial_state)
-  if chunk_length == length:
-    return loops.run(
-        loops.constant(lambda_bar),
-        inputs,
-        is_reset,
-        carry,
-        initial_state,
-        axis=1,
-    )
-
   inputs = loops.chunked(inputs, chunk_length)
   is_reset = loops.chunked(is_reset, chunk_length)
   powers = planes.powers(lambda_bar, chunk_length)
@@ -253,6 +242,10 @@ def _adjoint(
   Returns:
     The gradients for lambda_bar, inputs, carry and initial_state.
   """
+  if chunk_length == upstream.shape[1]:
+    return stepwise.adjoint(
+        lambda_bar, states, is_reset, carry, initial_state, upstream
+    )
   conjugate = planes.conjugate(planes.split(lambda_bar))
   adjoint = planes.split(_run_back(conjugate, upstream, is_reset, chunk_length))
   zeros = planes.zeros(states.shape[3])
@@ -305,17 +298,6 @@ def _run_back(
   length, state_size = upstream.shape[1], upstream.shape[3]
   zeros = planes.zeros(state_size)
   carry = tuple(tf.zeros_like(part[:, 0]) for part in planes.split(upstream))
-  if chunk_length == length:
-    return loops.run(
-        loops.constant(conjugate),
-        upstream,
-        is_reset,
-        carry,
-        zeros,
-        axis=1,
-        reverse=True,
-        reset_after=True,
-    )
   upstream = loops.chunked(upstream, chunk_length)
   is_reset = loops.chunked(is_reset, chunk_length)
   powers = planes.powers(conjugate, chunk_length)

@@ -235,8 +235,8 @@ class S3MStack(tf.keras.layers.Layer):
         attention a `StackState`.
       is_reset: bool [B], True where the states are replaced by the initial
         ones before the step.
-      discretized: As `discretize` returned it; None computes it here. Give it
-        where the step is inside a loop.
+      discretized: As `discretize` returned it; None has each layer make what it
+        needs. Give it where the step is inside a loop.
 
     Returns:
       The output y, [B, H], and the states x, float32 [B, layers, K, P]; with
@@ -245,12 +245,14 @@ class S3MStack(tf.keras.layers.Layer):
     Raises:
       ValueError: A shape or a dtype is not as above.
     """
-    if discretized is None:
-      discretized = self.discretize()
     state, cache = self._opened(carry)
     y, states, keys, values = u, [], [], []
     for index, (layer, before, given) in enumerate(
-        zip(self.layers, self._split(state), discretized)
+        zip(
+            self.layers,
+            self._split(state),
+            discretized or [None] * len(self.layers),
+        )
     ):
       y, x = layer.step(y, before, is_reset, given)
       states.append(x)

@@ -73,9 +73,7 @@ def varying_recurrence(
           f'{name} has shape {tensor.shape}; with inputs of shape'
           f' {inputs.shape} it must be {tf.TensorShape(shape)}.'
       )
-  chunk_length = chunking.checked_length(
-      chunk_length, batch_size, length, state_size
-  )
+  chunk_length = chunking.checked_length(chunk_length, length)
 
   def forward(
       coefficients: tf.Tensor,

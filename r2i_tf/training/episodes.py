@@ -67,12 +67,23 @@ class EpisodeRecorder(wrappers.PyEnvironmentBaseWrapper):
     self._running = np.zeros([environment.batch_size], np.float64)
     self._returns = returns_lib.Returns()
 
+  def send(self, action: Any) -> None:
+    """Has a pool begin a step; see `EnvironmentPool.send`."""
+    self._env.send(action)
+
+  def receive(self) -> ts.TimeStep:
+    """Returns the step that was begun; it counts from now on."""
+    self._current_time_step = self._counted(self._called(self._env.receive))
+    return self._current_time_step
+
   def _reset(self) -> ts.TimeStep:
     self._running[:] = 0.0
     return self._called(super()._reset)
 
   def _step(self, action: Any) -> ts.TimeStep:
-    time_step = self._called(super()._step, action)
+    return self._counted(self._called(super()._step, action))
+
+  def _counted(self, time_step: ts.TimeStep) -> ts.TimeStep:
     kinds = time_step.step_type
     first = kinds == ts.StepType.FIRST
     self._running = np.where(first, 0.0, self._running + time_step.reward)

@@ -8,6 +8,9 @@ Each is a TF-Agents policy SavedModel with one more signature,
 options, its specs and the names of the signatures' tensors. It loads in
 TensorFlow alone, of either stack. Where the agent can say what it thinks of its
 policy's steps, the greedy one has a signature `assess` beside.
+
+Of R2I's own policies `action` is an XLA program, compiled where it is loaded,
+and `serving_default`, which servers and converters read, plain operations.
 """
 
 import os
@@ -142,7 +145,10 @@ def _save(
       what that takes. The policy that draws nothing has variables of its own:
       with those of the agent beside, it would be twice as large.
   """
-  exported = _Exported(policy)
+  exported = served = _Exported(policy)
+  if hasattr(policy, 'frozen'):
+    frozen = policy.frozen()
+    exported, served = _Exported(frozen), _Exported(frozen.plain())
   with (
       quiet.log_messages('absl', _NO_DISTRIBUTION),
       quiet.log_messages('tensorflow', _NO_NODE_NAME),
@@ -153,7 +159,7 @@ def _save(
         use_nest_path_signatures=False,  # Which fails for some keys.
         train_step=agent.train_step_counter,
     )
-    serve = signatures.serving_function(exported)
+    serve = signatures.serving_function(served)
     saver.signatures[signatures.SERVING] = serve
     if assessed and hasattr(agent, 'assess'):
       assess = signatures.assessing_function(
@@ -204,8 +210,9 @@ class _Exported(tf_policy.TFPolicy):
     # What is tracked is saved: of a policy that says what acting needs, that
     # alone, and neither other variables nor each layer as an object.
     self._saved = list(getattr(policy, 'acting_variables', [])) or policy
+    self._prepared = getattr(policy, 'prepared', None)
     self._initial_state = policy.get_initial_state
-    # Traced once for all the signatures.
+    # Traced once for all the signatures that act by it.
     self._act = tf.function(
         lambda time_step, state: policy.action(time_step, state),
         autograph=False,

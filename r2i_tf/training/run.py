@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import contextlib
 import functools
 import math
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
@@ -34,6 +34,7 @@ from r2i_tf.training import hosts as hosts_lib
 from r2i_tf.training import interruption
 from r2i_tf.training import learner as learner_lib
 from r2i_tf.training import monitor as monitor_lib
+from r2i_tf.training import overlapped
 from r2i_tf.training import parts as parts_lib
 from r2i_tf.training import reporting as reporting_lib
 from r2i_tf.training import saving as saving_lib
@@ -160,8 +161,14 @@ class _Run:
         policy, r2i_policy.R2IPolicy
     ):
       self._host_copy = acting.HostCopy(policy, config.agent)
-      policy = self._host_copy.policy
-    self._collector = collector_lib.Collector(
+      # Where a program would be put beside a TPU, no test has shown.
+      policy = self._host_copy.policy.plain()
+    collector: type[
+        Union[collector_lib.Collector, overlapped.OverlappedCollector]
+    ] = collector_lib.Collector
+    if config.collect_while_training:
+      collector = overlapped.OverlappedCollector
+    self._collector = collector(
         environment,
         policy,
         [replay.add],
@@ -183,6 +190,7 @@ class _Run:
         strategy,
         config.train_steps_per_call,
     )
+    self._learner.trace()
     self._ending = ending.Ending(
         config,
         paths,

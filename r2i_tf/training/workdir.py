@@ -36,6 +36,7 @@ from r2i_tf import schema
 CHANGEABLE = frozenset(
     {
         'environment_processes',
+        'collect_while_training',
         'pool',
         'roles',
         'steps',

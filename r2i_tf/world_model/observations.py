@@ -178,8 +178,7 @@ def _encoding_cnn(
             dtype=options.dtype,
         )
     )
-    for layer in networks.normalized_activation(options):
-      cnn.add(layer)
+    cnn.add(networks.normalization(options, silu=True))
   return cnn
 
 
@@ -205,8 +204,7 @@ def _decoding_cnn(
         )
     )
     if not last:
-      for layer in networks.normalized_activation(options):
-        cnn.add(layer)
+      cnn.add(networks.normalization(options, silu=True))
   if np.any(images.padding):
     cnn.add(tf.keras.layers.Cropping2D(images.padding, dtype=options.dtype))
   return cnn

@@ -134,9 +134,7 @@ class WorldModel(tf.Module):
     # in the order of their creation.
     inputs = tf.concat([carry.latent, action], -1)
     self._sequence_model.step(inputs, carry.memory, is_first)
-    state, _ = self.observe_step(
-        carry, action, observation, is_first, seed=tf.constant([0, 0])
-    )
+    state, _ = self.observe_step(carry, action, observation, is_first)
     if acting_only:
       return
     features = self.features.of(state)
@@ -243,8 +241,8 @@ class WorldModel(tf.Module):
       action: tf.Tensor,
       observation: Any,
       is_first: tf.Tensor,
-      seed: Any,
-      latent_mode: bool = False,
+      noise: Optional[tf.Tensor] = None,
+      prepared: Any = None,
   ) -> tuple[structures.State, structures.Carry]:
     """Takes in one observation.
 
@@ -253,22 +251,39 @@ class WorldModel(tf.Module):
       action: float32 [B, A], a_(t-1), encoded; ignored where `is_first`.
       observation: o_t, leaves [B, ...].
       is_first: bool [B].
-      seed: Of the draw of the latent: one of `draws`, or as TFP takes them.
-      latent_mode: Whether to take the most likely latent instead.
+      noise: The numbers of the latent's draw, as `latent_noise` has them; None
+        takes the most likely latent.
+      prepared: The result of `prepare`; None has the step compute it.
 
     Returns:
       s_t, with the latent drawn from the posterior, and its carry.
     """
 
     def draw(posterior: tfd.Distribution) -> tf.Tensor:
-      if latent_mode:
+      if noise is None:
         return self._latents.mode(posterior)
-      return self._latents.draw(posterior, seed)
+      return self._latents.drawn_with(posterior, noise)
 
     output, carry, _ = self._inference.step(
-        carry, action, self.embed(observation), is_first, draw
+        carry, action, self.embed(observation), is_first, draw, prepared
     )
     return self.state(output, carry), carry
+
+  def latent_noise(
+      self, batch_size: Any, seed: Optional[int] = None
+  ) -> tf.Tensor:
+    """Returns numbers to draw latents with, of TensorFlow's global generator.
+
+    Args:
+      batch_size: B, an int or an int32 scalar.
+      seed: Of the operation, beside the global one.
+
+    Returns:
+      float32 [B, G, 1], from [0, 1).
+    """
+    return tf.random.uniform(
+        [batch_size, self._latents.config.groups, 1], seed=seed
+    )
 
   def observed_state(
       self,

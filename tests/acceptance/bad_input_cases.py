@@ -302,6 +302,15 @@ CASES = (
         'Two fields that exclude each other',
         'replay.episode_starts=.5 --config.replay.whole_episodes=true',
     ),
+    _field(
+        'Environments that cannot step while it trains',
+        'collect_while_training=True',
+    ),
+    _field(
+        'Collectors that always do',
+        'collect_while_training=True --config.environment_processes=True'
+        ' --config.replay.kind=reverb',
+    ),
     _field('A replay beyond all memory', 'replay.capacity=1e15'),
     _field('A pattern that is none', "agent.world_model.image_keys='('"),
     _field('No group of latents', 'agent.world_model.latent.groups=0'),

@@ -86,3 +86,9 @@ def test_warmup_is_that_of_the_settings():
   for name, change in moved[10].items():
     share = 0.1 if name in updates.of_world_model else 1
     np.testing.assert_allclose(change, share * moved[0][name], atol=1e-5)
+
+
+def test_the_norm_of_a_large_model_is_right():
+  """Squares of more numbers than float32 can count one by one."""
+  norm = tf.function(updates_lib._norm, jit_compile=True)(tf.ones([2**25 + 3]))
+  np.testing.assert_allclose(norm, np.sqrt(2**25 + 3), rtol=1e-5)

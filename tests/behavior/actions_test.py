@@ -155,6 +155,51 @@ def test_continuous_scaling():
   )
 
 
+@pytest.mark.parametrize('spec', _DISCRETE)
+def test_actions_are_drawn_as_often_as_they_are_likely(spec):
+  """With evenly spread numbers an action comes as often as p says, or once."""
+  codec = actions_lib.create(spec)
+  parameters = tf.repeat(_parameters(codec, [1]), 1000, 0)
+  spread = tf.cast(tf.range(1000), tf.float32) / 1000
+  noise = tf.broadcast_to(
+      spread[:, tf.newaxis, tf.newaxis], codec.noise(1000).shape
+  )
+  action = codec.environment_action(parameters, noise)
+  assert action.dtype == spec.dtype and action.shape == (1000, *spec.shape)
+  probabilities = tf.exp(codec.distribution(parameters[:1]).distribution.logits)
+  np.testing.assert_allclose(
+      np.sum(codec.unflatten(codec.encode(action)), 0),
+      1000 * probabilities[0],
+      atol=1.01,
+  )
+
+
+@pytest.mark.parametrize('spec', [_BOX, _NUMBER])
+def test_numbers_are_drawn_from_the_distribution(spec):
+  """Noise is in units of the deviation, around the mean."""
+  codec = actions_lib.create(spec)
+  parameters = _parameters(codec, [7])
+  noise = codec.noise(7)
+  assert noise.shape == (7, *spec.shape) and np.std(noise) > 0
+  environment = codec.environment_distribution(parameters)
+  action = codec.environment_action(parameters, noise)
+  assert action.dtype == spec.dtype
+  np.testing.assert_allclose(
+      (action - environment.mean()) / environment.stddev(), noise, atol=1e-4
+  )
+
+
+@pytest.mark.parametrize('spec', _DISCRETE + [_BOX, _NUMBER])
+def test_without_noise_the_action_is_the_most_likely(spec):
+  """As who asks for the distribution takes it."""
+  codec = actions_lib.create(spec)
+  parameters = _parameters(codec, [7])
+  np.testing.assert_array_equal(
+      codec.environment_action(parameters, None),
+      codec.environment_distribution(parameters).mode(),
+  )
+
+
 @pytest.mark.parametrize('spec', [_BOX, _NUMBER])
 def test_continuous_round_trip(spec):
   """The environment is given the model's own normal, in its own units."""

@@ -7,16 +7,28 @@ from benchmarks import agents
 
 
 def test_measures_the_policy_and_its_export():
-  """At every batch size, and the SavedModel at batch 1."""
+  """Compiled, plain and both ways of the SavedModel, at every batch size."""
   setting = agents.vector_setting('smallest', agents.smallest_config())
   record = acting.measure({'smallest': setting}, [1, 3], 0.0)
   rows = [(row['how'], row['batch_size']) for row in record['rows']]
-  assert rows == [('tf.function', 1), ('tf.function', 3), ('SavedModel', 1)]
+  hows = [
+      'tf.function',
+      'tf.function, plain operations',
+      'SavedModel, action',
+      'SavedModel, serving_default',
+  ]
+  assert rows == [
+      *((how, size) for size in (1, 3) for how in hows[:2]),
+      *((how, size) for size in (1, 3) for how in hows[2:]),
+  ]
   for row in record['rows']:
     speed = 1e3 * row['batch_size'] / row['median_ms']
     assert np.isclose(row['steps_per_second'], speed, rtol=1e-3)
+    assert row['first_seconds'] > 0
+    if row['how'] in (hows[1], hows[3]):
+      assert row['over_plain'] == 1
   table = acting.tables(record)['acting']
-  assert '| smallest | SavedModel | 1 |' in table
+  assert '| smallest | SavedModel, action | 1 |' in table
 
 
 def test_an_actor_goes_on_from_its_own_state():

@@ -130,6 +130,27 @@ def test_gradient_is_bounded_by_a_classification():
   np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize('shape', [[], [1], [5, 1], [5, 3]])
+def test_gradients_of_values_that_are_broadcast(shape):
+  """To logits and to values: those of the sum that log_prob is."""
+  logits = tf.random.stateless_normal([3, 15], [1, 2])
+  value = tf.random.stateless_normal(shape, [3, 4])
+  found = []
+  for write_out in (False, True):
+    with tf.GradientTape() as tape:
+      tape.watch([logits, value])
+      p = distributions.SymlogTwoHot(logits, -3.0, 3.0)
+      log_prob = (
+          tf.reduce_sum(p._two_hot(value) * tf.math.log_softmax(logits), -1)
+          if write_out
+          else p.log_prob(value)
+      )
+      loss = tf.reduce_sum(log_prob * tf.range(3.0))
+    found.append(tape.gradient(loss, [logits, value]))
+  for written, other in zip(*found):
+    np.testing.assert_allclose(written, other, atol=1e-5)
+
+
 def test_flat_logits_mean_zero():
   """A head that starts from zeros starts by predicting zero."""
   mean = distributions.SymlogTwoHot(tf.zeros([4, 255])).mean()

@@ -144,6 +144,37 @@ class CannotStart(Fragile):
     raise ZeroDivisionError('not made')
 
 
+class Diary(dm_env.Environment):
+  """Shows which time step of its life it is at, and the action that led there.
+
+  Its seed says how long each episode is, 2 to 6 steps. A first step has no
+  action, -1.
+  """
+
+  def __init__(self, seed=0):
+    self._random = np.random.default_rng(seed)
+    self._number, self._left = -1, 0
+
+  def reset(self):
+    self._left = int(self._random.integers(2, 7))
+    return dm_env.restart(self._next(-1))
+
+  def step(self, action):
+    self._left -= 1
+    make = dm_env.transition if self._left else dm_env.termination
+    return make(1.0, self._next(action))
+
+  def _next(self, action):
+    self._number += 1
+    return np.array([self._number, action], np.float32)
+
+  def observation_spec(self):
+    return specs.Array([2], np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(3, np.int32)
+
+
 class Room(dm_env.Environment):
   """Episodes of five steps; one fault after so many steps over all episodes."""
 

@@ -122,6 +122,17 @@ def test_fields_come_on_top_of_a_recipe():
   assert config.agent.world_model.sequence_model.output_size == 512
 
 
+def test_the_last_of_two_values_counts():
+  """Also of a switch, whether it is written out or not."""
+  config = _config(
+      '--config.steps=1e6',
+      '--config.environment_processes',
+      '--config.steps=2e6',
+      '--config.environment_processes=false',
+  )
+  assert config.steps == 2_000_000 and not config.environment_processes
+
+
 @pytest.mark.parametrize(
     'value, expected',
     [

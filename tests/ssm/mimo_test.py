@@ -121,14 +121,27 @@ def test_parallel_and_step_forms_agree(jit_compile):
     np.testing.assert_allclose(actual, expected, atol=1e-3 * scale)
 
 
-def test_step_without_discretized():
-  """Discretising ahead of a loop changes nothing but the cost."""
-  layer = _layer()
-  u, carry, is_reset = _sequence(1)
-  with_it = layer.step(u[:, 0], carry, is_reset[:, 0], layer.discretize())
-  without = layer.step(u[:, 0], carry, is_reset[:, 0])
-  for left, right in zip(with_it, without):
-    np.testing.assert_array_equal(left, right)
+@pytest.mark.parametrize('method', list(ssm.Discretization))
+@pytest.mark.parametrize('conjugate_symmetry', [False, True])
+def test_steps_without_discretized(method, conjugate_symmetry):
+  """Steps that scale B u have the states of steps with B_bar, however long."""
+  layer = _layer(discretization=method, conjugate_symmetry=conjugate_symmetry)
+  u, carry, is_reset = _sequence(1024)
+
+  @tf.function(autograph=False)
+  def steps(discretized):
+    y, x = tf.TensorArray(tf.float32, 1024), tf.TensorArray(tf.float32, 1024)
+
+    def step(t, state, y, x):
+      output, state = layer.step(u[:, t], state, is_reset[:, t], discretized)
+      return t + 1, state, y.write(t, output), x.write(t, state)
+
+    *_, y, x = tf.while_loop(lambda t, *_: t < 1024, step, (0, carry, y, x))
+    return y.stack(), x.stack()
+
+  for with_it, without in zip(steps(layer.discretize()), steps(None)):
+    scale = np.abs(with_it).max()
+    np.testing.assert_allclose(without, with_it, atol=1e-5 * scale)
 
 
 def test_state_space_variables():

@@ -92,10 +92,10 @@ def test_parallel_and_step_forms_agree(length, chunk_length):
     _assert_relative(actual, wanted, 1e-3)
 
 
-@pytest.mark.parametrize('chunk_length', [1, 8, 16])
+@pytest.mark.parametrize('chunk_length', [None, 1, 8, 16])
 @pytest.mark.parametrize('length', [1, 2, 7, 17, 33, 100])
 def test_any_length(length, chunk_length):
-  """Padding to whole chunks never shows, in the states or the gradients."""
+  """Rounding up to whole chunks, or blocks of the gradient, never shows."""
   arguments = _arguments(batch=2, length=length, state_size=4, seed=length)
   weights = tf.ones_like(arguments[1])
   states, gradients = _values_and_gradients(
@@ -141,6 +141,29 @@ def test_reset_clears_non_finite_state(chunk_length):
   assert np.all(np.isfinite(states[:, 20:]))
 
 
+@pytest.mark.parametrize('chunk_length', [None, 8])
+@pytest.mark.parametrize('reset', [20, 24])
+def test_reset_clears_the_gradient_of_what_was_not_finite(reset, chunk_length):
+  """Nor does an episode that overflowed in its last step spoil what is learned.
+
+  With blocks of 8 steps, counted from the end, one of the resets begins a block
+  and the other lies within.
+  """
+  arguments = list(_arguments(1, 40, 4, np.arange(40) == reset))
+  is_last = tf.reshape(tf.range(40) == reset - 1, [1, 40, 1, 1])
+  weights = tf.where(is_last, 0.0, tf.ones_like(arguments[1]))
+  recurrence = functools.partial(
+      scan.linear_recurrence, chunk_length=chunk_length
+  )
+  _, expected = _values_and_gradients(recurrence, arguments, weights)
+  arguments[1] = tf.where(is_last, np.nan, arguments[1])
+  _, gradients = _values_and_gradients(
+      lambda *a: tf.where(is_last, 0.0, recurrence(*a)), arguments, weights
+  )
+  for actual, wanted in zip(gradients, expected):
+    np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize('chunk_length', [65536, 256])
 def test_long_memory_is_accurate(chunk_length):
   """65,536 steps with abs(lambda_bar) = 1 - 1e-6 stay close to float64.
@@ -178,7 +201,7 @@ def test_long_memory_is_accurate(chunk_length):
 
 
 def test_unknown_batch_size():
-  """A function traced for any batch size serves each."""
+  """A function traced for any batch size serves each, backward as well."""
   arguments = _arguments(3, 20, 4)
   signature = [
       tf.TensorSpec([2, 4]),
@@ -187,10 +210,18 @@ def test_unknown_batch_size():
       tf.TensorSpec([None, 2, 4]),
       tf.TensorSpec([2, 4]),
   ]
-  function = tf.function(scan.linear_recurrence, input_signature=signature)
+
+  def run(*arguments):
+    return _values_and_gradients(
+        scan.linear_recurrence, arguments, tf.ones_like(arguments[1])
+    )
+
+  states, gradients = tf.function(run, input_signature=signature)(*arguments)
   np.testing.assert_allclose(
-      function(*arguments), reference.recurrence(*arguments), atol=1e-5
+      states, reference.recurrence(*arguments), atol=1e-5
   )
+  for actual, wanted in zip(gradients, run(*arguments)[1]):
+    np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,53 @@ def test_serving_is_the_policy(agent, policies):
     state = served
 
 
+def test_action_and_serving_are_one_policy_in_two_forms(agent, policies):
+  """`action` an XLA program, and what servers and converters read none.
+
+  Both have stored what discretisation makes of the parameters.
+  """
+  loaded = tf.saved_model.load(str(policies / 'greedy'))
+  serving = loaded.signatures['serving_default']
+  names = signatures.names_of('observation', _SPEC)
+  state = loaded.get_initial_state(batch_size=3)
+  served = _zeros(serving, 3)
+  for t in range(3):
+    time_step = ts.TimeStep(
+        tf.fill([3], ts.StepType.MID if t else ts.StepType.FIRST),
+        tf.zeros([3]),
+        tf.ones([3]),
+        _observations(3, seed=t),
+    )
+    step = loaded.action(time_step, state)
+    state = step.state
+    served = dict(
+        _serve(serving, names, time_step.observation, [t == 0] * 3, served)
+    )
+    np.testing.assert_allclose(
+        served.pop('action'), step.action, rtol=1e-4, atol=1e-5
+    )
+  acting = loaded.signatures['action']
+  for signature, is_program in ((acting, True), (serving, False)):
+    functions = list(_called(signature.graph.as_graph_def()))
+    assert is_program == any(f.attr['_XlaMustCompile'].b for f in functions)
+    nodes = [node for f in functions for node in f.node_def]
+    assert not {'Exp', 'Sin', 'Cos'} & {node.op for node in nodes}
+  assert agent.collect_policy.prepared is None  # Which learns on.
+
+
+def _called(graph):
+  """The functions that a graph calls, and those that they call."""
+  library = {f.signature.name: f for f in graph.library.function}
+  nodes, seen = list(graph.node), set()
+  while nodes:
+    for attribute in nodes.pop().attr.values():
+      name = attribute.func.name
+      if name in library and name not in seen:
+        seen.add(name)
+        nodes.extend(library[name].node_def)
+        yield library[name]
+
+
 @pytest.mark.parametrize('recurrent', [False, True])
 def test_thoughts_of_an_export_are_the_agent_s(recurrent, tmp_path):
   """By the states around each step, which draws nothing; in any batch."""
@@ -191,7 +238,6 @@ def test_thoughts_of_an_export_are_the_agent_s(recurrent, tmp_path):
         state['action'],
         time_step.observation,
         tf.constant(is_first),
-        seed=None,
     )
     # What the policy has drawn, in place of another draw.
     seen = features.of(seen._replace(latent=after['latent']))

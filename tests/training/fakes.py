@@ -1,5 +1,7 @@
 """An agent and environments small enough to test a run with."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 from tf_agents.agents import tf_agent
@@ -10,8 +12,10 @@ from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 
 from r2i_tf import config as agent_config
+from r2i_tf import environments
 from r2i_tf import run_config
 from r2i_tf.training import parts as parts_lib
+from tests.environments import fakes as rooms
 
 
 class Countdown(py_environment.PyEnvironment):
@@ -121,6 +125,27 @@ def parts(agents=None):
     return agent
 
   return parts_lib.RunParts(build_agent, load_batch, load)
+
+
+def diaries(agents=None, pool_class=environments.EnvironmentPool):
+  """Returns the parts of a run in a pool of diaries.
+
+  Args:
+    agents: As for `parts`.
+    pool_class: Makes the pool.
+  """
+
+  def load_diary(task, seed, options):
+    del task, options
+    return environments.load(rooms.Diary, seed)
+
+  def load_pool(task, seed, count, options, pool):
+    del task
+    return pool_class(rooms.Diary, range(seed, seed + count), options, pool)
+
+  return dataclasses.replace(
+      parts(agents), load=load_diary, load_batch=load_pool
+  )
 
 
 def config(**changes):

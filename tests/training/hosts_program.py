@@ -1,7 +1,7 @@
 """A host's part of a run of two; a program, since each host is a process.
 
     python -m tests.training.hosts_program <workdir> <environment steps> \
-        [<train ratio> <minutes>]
+        [<train ratio> <minutes> [overlapped]]
 
 Reads TF_CONFIG, and prints the run's summary as the last line, as JSON; one
 that is refused ends with the sentence and exit status 2.
@@ -27,25 +27,30 @@ def config(steps, **changes):
       prefill=40,
       train_steps_per_call=2,
       checkpoint_seconds=1e6,
-      evaluation_episodes=1,
-      **changes,
+      **{'evaluation_episodes': 1, **changes},
   )
 
 
-def main(workdir, steps, train_ratio=4, minutes=None):
+def main(workdir, steps, train_ratio=4, minutes=None, collecting=None):
   """Takes this host's part."""
   changes = {'train_ratio': float(train_ratio)}
+  agents = []
+  parts = fakes.parts(agents)
   if minutes is not None:
     changes['max_minutes'] = float(minutes)
+  if collecting == 'overlapped':
+    changes['environment_processes'] = True
+    changes['collect_while_training'] = True
+    changes['evaluation_episodes'] = 0
+    parts = fakes.diaries(agents)
   kind = run_config.StrategyKind.ONE_DEVICE
   if 'TF_CONFIG' in os.environ:
     kind = run_config.StrategyKind.MULTI_WORKER
-  agents = []
   try:
     summary = run.train(
         config(int(steps), **changes),
         workdir,
-        fakes.parts(agents),
+        parts,
         strategies.create(kind),
     )
   except errors.RunError as error:

@@ -69,6 +69,16 @@ def test_hosts_that_only_train_stop_together(tmp_path):
   assert chief['weight'] == other['weight'] == chief['train_steps']
 
 
+def test_hosts_collect_while_they_train(tmp_path):
+  """Each with a step in flight: all count alike, and the ratio is exact."""
+  both = _start_two(tmp_path, 120, 4, 10, 'overlapped')
+  (chief, _), (other, _) = map(_summary, both)
+  assert chief['environment_steps'] == other['environment_steps'] == 120
+  due = schedule.train_steps_after(120, program.config(120)) // 2 * 2
+  assert chief['train_steps'] == other['train_steps'] == due > 0
+  assert chief['weight'] == other['weight'] == due
+
+
 def test_a_lost_host_ends_the_run_of_the_other(tmp_path):
   """It is one sentence, and not a wait without end."""
   chief, other = _start_two(tmp_path, 10_000_000)

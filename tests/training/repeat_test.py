@@ -14,9 +14,9 @@ from tests.training import fakes
 _TIMED = ('minutes', 'steps_per_second', 'resident_bytes')
 
 
-def _metrics(config, workdir):
+def _metrics(config, workdir, train_steps=200):
   summary = run.train(config, str(workdir))
-  assert summary.train_steps == 200
+  assert summary.train_steps == train_steps
   return [
       {k: v for k, v in record.items() if not k.endswith(_TIMED)}
       for record in records.read(workdir / 'metrics.jsonl')
@@ -38,3 +38,19 @@ def test_a_replay_on_disk_gives_the_same_run(first, tmp_path):
   config = schema.replace(fakes.r2i_config(), {'replay.kind': 'disk'})
   assert _metrics(config, tmp_path) == first
   assert list((tmp_path / 'replay').glob('chunk-*'))
+
+
+def test_so_does_a_run_that_collects_while_it_trains(tmp_path):
+  """Twice the same, though processes step as fast as they like."""
+  config = schema.replace(
+      fakes.r2i_config(),
+      {
+          'steps': 128 + 50 * 2,
+          'environment_processes': True,
+          'collect_while_training': True,
+      },
+  )
+  once, again = (
+      _metrics(config, tmp_path / name, train_steps=50) for name in 'ab'
+  )
+  assert once == again and once[-1]['loss'] > 0

@@ -44,6 +44,7 @@ def test_fields_that_only_end_or_display_a_run_may_change(tmp_path):
       config,
       steps=10**6,
       environment_processes=True,
+      collect_while_training=True,
       pool=environments.PoolOptions(max_restarts=50),
       max_minutes=5.0,
       stop_at_return=0.9,

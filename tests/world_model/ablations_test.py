@@ -91,7 +91,7 @@ def _steps(model, experience, carry):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        seed=_SEED,
+        model.latent_noise(experience.is_first.shape[0]),
     )
     steps.append((state, carry))
   return steps

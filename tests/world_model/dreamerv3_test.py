@@ -21,7 +21,7 @@ def _layer_norm(x, norm):
 
 def _hidden_layer(x, mlp):
   """Dense without bias, LayerNorm, SiLU."""
-  dense, norm, _ = mlp._stack
+  dense, norm = mlp._stack
   [kernel] = dense.trainable_variables
   x = _layer_norm(x @ np.array(kernel, np.float64), norm)
   return x * _sigmoid(x)
@@ -55,7 +55,7 @@ def test_a_step_is_dreamerv3s():
   latent = np.eye(3, dtype=np.float32)[[[0, 2], [1, 1]]].reshape(2, 6)
   carry = carry._replace(latent=tf.constant(latent))
   state, _ = model.observe_step(
-      carry, action, observation, tf.zeros([2], tf.bool), [1, 2]
+      carry, action, observation, tf.zeros([2], tf.bool)
   )
 
   h = np.array(carry.memory, np.float64)

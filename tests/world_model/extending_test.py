@@ -58,7 +58,7 @@ def test_a_memory_with_a_window_agrees_in_both_forms(window, monkeypatch):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        _SEED,
+        model.latent_noise(2),
     )
     tf.nest.map_structure(
         lambda a, b, t=t: np.testing.assert_allclose(a, b[:, t], atol=1e-5),

@@ -124,8 +124,6 @@ def test_loop_and_steps_draw_the_same_modes(kind, monkeypatch):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        None,
-        latent_mode=True,
     )
     tf.nest.map_structure(
         lambda a, b, t=t: np.testing.assert_allclose(a, b[:, t], atol=1e-5),

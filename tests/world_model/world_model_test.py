@@ -68,7 +68,7 @@ def test_parallel_and_step_forms_agree(model):
         experience.previous_action[:, t],
         experience.observation[:, t],
         experience.is_first[:, t],
-        _SEED,
+        model.latent_noise(2),
     )
     _close(step, _at((observed.state, observed.carry), slice(None), t))
     _, carry = step
@@ -147,11 +147,12 @@ def test_step_form_ignores_the_past_at_a_first_step(model):
       model.initial(2),
   )
   first = tf.ones([2], tf.bool)
+  noise = model.latent_noise(2)
   carried = model.observe_step(
-      carry, tf.ones([2, 2]), observation, first, [3, 4]
+      carry, tf.ones([2, 2]), observation, first, noise
   )
   fresh = model.observe_step(
-      model.initial(2), tf.zeros([2, 2]), observation, first, [3, 4]
+      model.initial(2), tf.zeros([2, 2]), observation, first, noise
   )
   _close(carried, fresh, 0)
 

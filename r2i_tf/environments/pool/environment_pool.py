@@ -75,6 +75,7 @@ class EnvironmentPool(py_environment.PyEnvironment):
     self._seeds = list(seeds)
     self._restarts = [0] * len(self._seeds)
     self._steps: list[Optional[worker.Step]] = [None] * len(self._seeds)
+    self._asked: Optional[worker.Request] = None  # And not answered yet.
     self._processes: list[process.EnvironmentProcess] = []
     # Also when the program ends, or nobody holds the pool any more.
     self._finalizer = weakref.finalize(self, _close, self._processes)
@@ -119,21 +120,63 @@ class EnvironmentPool(py_environment.PyEnvironment):
     """Returns the spec of one action, without the batch dimension."""
     return self._action_spec
 
+  def send(self, action: Any) -> None:
+    """Has all environments begin a step, and does not wait for it.
+
+    `step` is `send` and `receive` in one. Between the two the environments work
+    while the caller does something else; nothing else may be asked of them.
+
+    Args:
+      action: An array [environments, ...], as for `step`.
+
+    Raises:
+      RuntimeError: The step before has not been received.
+    """
+    self._ask(
+        worker.Request.STEP, np.asarray(action).astype(self._action_dtype)
+    )
+
+  def receive(self) -> ts.TimeStep:
+    """Waits for the step that `send` began, and returns it as `step` does.
+
+    A crash is found here, whenever it was, and the time in which an environment
+    has to answer begins here.
+
+    Raises:
+      CrashedEnvironmentError: One crashed once more than it is restarted.
+      RuntimeError: No step was sent.
+    """
+    if self._asked is None:
+      raise RuntimeError('no step is in flight: call send before receive.')
+    self._current_time_step = self._answers(self._asked)
+    return self._current_time_step
+
   def close(self) -> None:
-    """Ends all processes."""
+    """Ends all processes, also in the middle of a step."""
     self._finalizer()
 
   def _reset(self) -> ts.TimeStep:
-    return self._gather(worker.Request.RESET, [None] * self.batch_size)
+    self._ask(worker.Request.RESET, [None] * self.batch_size)
+    return self._answers(worker.Request.RESET)
 
   def _step(self, action: Any) -> ts.TimeStep:
-    actions = np.asarray(action).astype(self._action_dtype)
-    return self._gather(worker.Request.STEP, actions)
+    self.send(action)
+    return self._answers(worker.Request.STEP)
 
-  def _gather(self, request: worker.Request, actions: Any) -> ts.TimeStep:
-    """Asks all environments, then waits for all."""
+  def _ask(self, request: worker.Request, actions: Any) -> None:
+    """Asks all environments."""
+    if self._asked is not None:
+      raise RuntimeError(
+          'a step is in flight: call receive before the next send, step or'
+          ' reset.'
+      )
+    self._asked = request
     for member, action in zip(self._processes, actions):
       member.request(request, action)
+
+  def _answers(self, request: worker.Request) -> ts.TimeStep:
+    """Waits for the answers of all environments."""
+    self._asked = None
     steps = [self._step_of(i, request) for i in range(self.batch_size)]
     self._steps[:] = steps
     observation = tf.nest.pack_sequence_as(

@@ -14,6 +14,8 @@ import tensorflow as tf
 from r2i_tf.ssm import discretization as discretization_lib
 from r2i_tf.ssm import hippo
 from r2i_tf.ssm import options
+from r2i_tf.ssm import planes
+from r2i_tf.ssm import scan
 from r2i_tf.ssm.kinds import diagonal
 from r2i_tf.ssm.kinds import interface
 
@@ -125,23 +127,59 @@ class DiagonalSSM(diagonal.DiagonalLayer):
     """Returns the arrays that `step` reads, from the variables as they are."""
     self._require_built()
     lambda_bar, b_bar = discretization_lib.discretize(
-        tf.stack([self._bounded(self.lambda_re), self.lambda_im], axis=-1),
-        self.b,
-        tf.exp(self.log_step),
-        self._discretization,
+        self._lambda(), self.b, tf.exp(self.log_step), self._discretization
     )
+    return self._arrays(tf.transpose(lambda_bar), b_bar)
+
+  def step(
+      self,
+      u: tf.Tensor,
+      carry: tf.Tensor,
+      is_reset: tf.Tensor,
+      discretized: Optional[diagonal.DiscretizedSSM] = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """See `StateSpaceLayer.step`.
+
+    A step by itself discretises no matrix, of which it would use one product:
+    B_bar u is the product of B with u, scaled.
+    """
+    if discretized is not None:
+      return super().step(u, carry, is_reset, discretized)
+    self._require_built()
+    lambda_bar, scale = discretization_lib.factors(
+        self._lambda(), tf.exp(self.log_step), self._discretization
+    )
+    given = self._arrays(planes.join(lambda_bar), self.b)
+    inputs = planes.split(self._project(self._checked(u, 2), given))
+    x = scan.linear_recurrence_step(
+        given.lambda_bar,
+        planes.join(planes.multiply(scale, inputs)),
+        is_reset,
+        carry,
+        given.initial_state,
+    )
+    return self.outputs(u, x, given), x
+
+  def _lambda(self) -> tf.Tensor:
+    """The eigenvalues of continuous time, float32 [P, 2]."""
+    return tf.stack([self._bounded(self.lambda_re), self.lambda_im], axis=-1)
+
+  def _arrays(
+      self, lambda_bar: tf.Tensor, b: tf.Tensor
+  ) -> diagonal.DiscretizedSSM:
+    """What a step reads, of lambda_bar [2, P] and B or B_bar [P, H, 2]."""
     # Re(C x) = C_re x_re - C_im x_im.
     factor = 2.0 if self._conjugate_symmetry else 1.0
     c = self.c * tf.constant([factor, -factor])
     columns = 2 * self._state_size
     input_projection = tf.reshape(
-        tf.transpose(b_bar, [1, 2, 0]), [self._width, columns]
+        tf.transpose(b, [1, 2, 0]), [self._width, columns]
     )
     output_projection = tf.reshape(
         tf.transpose(c, [2, 1, 0]), [columns, self._width]
     )
     return diagonal.DiscretizedSSM(
-        lambda_bar=tf.transpose(lambda_bar),
+        lambda_bar=lambda_bar,
         input_projection=tf.cast(input_projection, self.compute_dtype),
         output_projection=tf.cast(output_projection, self.compute_dtype),
         skip=tf.convert_to_tensor(self.d),
