@@ -5,6 +5,7 @@ import dataclasses
 from benchmarks import agents
 from benchmarks import collecting
 from r2i_tf import run_config
+from tests.benchmarks.machine import MACHINE
 
 
 def test_measures_random_actions_and_the_policy_in_both_places():
@@ -18,13 +19,7 @@ def test_measures_random_actions_and_the_policy_in_both_places():
   assert row['random']['process'] > row['policy']['process'] > 0
   assert row['policy']['pool'] > 0 and row['random']['pool'] > 0
   record = {
-      'machine': {
-          'processor': 'one',
-          'cores': 2,
-          'accelerators': [],
-          'tensorflow': '2',
-          'environment': {},
-      },
+      'machine': MACHINE,
       'environments': 2,
       'rows': [{'domain': 'bsuite', **row}],
   }

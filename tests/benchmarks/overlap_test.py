@@ -5,6 +5,7 @@ import pytest
 from benchmarks import agents
 from benchmarks import overlap
 from r2i_tf import run_config
+from tests.benchmarks.machine import MACHINE
 
 
 def test_measures_both_ways_at_the_same_ratio():
@@ -23,13 +24,7 @@ def test_measures_both_ways_at_the_same_ratio():
   # A round is a step of both environments.
   assert row['speed']['in turn'] == pytest.approx(2e3 / in_turn, rel=0.5)
   record = {
-      'machine': {
-          'processor': 'one',
-          'cores': 2,
-          'accelerators': [],
-          'tensorflow': '2',
-          'environment': {},
-      },
+      'machine': MACHINE,
       'environments': 2,
       'batch_size': 2,
       'sequence_length': 4,

@@ -18,6 +18,7 @@ from benchmarks.peer_steps import serving
 from benchmarks.peer_steps import showing
 from benchmarks.peer_steps import work as work_lib
 from r2i_tf import errors
+from tests.benchmarks.machine import MACHINE
 
 _SIZES = work_lib.Sizes(8, 1, 8, 8, 255, 2, 8, 1)
 # A peer that trains nothing. Its own lines go where errors go.
@@ -134,14 +135,7 @@ def test_all_are_compared_with_both_of_ours(start, tmp_path):
   for row in runs['rows']:
     speed = 1e3 * 16 / row['median_ms']
     assert row['steps_per_s'] == pytest.approx(speed, rel=1e-3)
-  machine = {
-      'processor': 'one',
-      'cores': 2,
-      'accelerators': [],
-      'tensorflow': '2',
-      'environment': {},
-  }
-  record = {'machine': machine, 'rows': rows, 'runs': runs}
+  record = {'machine': MACHINE, 'rows': rows, 'runs': runs}
   assert json.loads(json.dumps(record))
   tables = showing.tables(record)
   assert '| 4x8 | r2i_tf, S3M |' in tables['peers']

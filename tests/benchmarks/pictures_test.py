@@ -7,6 +7,7 @@ import tensorflow as tf
 from benchmarks import agents
 from benchmarks import pictures
 from r2i_tf import run_config
+from tests.benchmarks.machine import MACHINE
 
 
 def test_only_one_of_two_has_what_is_measured(tmp_path):
@@ -36,12 +37,5 @@ def test_the_table_has_a_row_for_each():
       'ratio': 1.375,
       'added_seconds': 1.5,
   }
-  machine = {
-      'processor': 'x',
-      'cores': 2,
-      'accelerators': [],
-      'tensorflow': '2',
-      'environment': {},
-  }
-  table = pictures.tables({'machine': machine, 'rows': [row]})['pictures']
+  table = pictures.tables({'machine': MACHINE, 'rows': [row]})['pictures']
   assert '| mine | evaluation | 4 | 5.5 | 1.38 | 0.5 |' in table

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import replay
+from tests.benchmarks.machine import MACHINE
 
 pytest.importorskip('ale_py')  # One of the images is a game's.
 
@@ -11,13 +12,7 @@ def test_measures_every_replay_and_every_way(tmp_path, monkeypatch):
   """Of short sequences, in two tables."""
   monkeypatch.setattr(replay, '_LENGTH', 32)
   record = {
-      'machine': {
-          'processor': 'one',
-          'cores': 2,
-          'accelerators': [],
-          'tensorflow': '2',
-          'environment': {},
-      },
+      'machine': MACHINE,
       'steps': 1024,
       'sampling': replay.measure_sampling(tmp_path / 'replay', 1024, 0.0),
       'ways': replay.measure_ways(tmp_path, 0.0),

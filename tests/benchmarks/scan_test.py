@@ -13,6 +13,7 @@ from benchmarks import recurrences
 from benchmarks import report
 from benchmarks import scan
 from benchmarks import timing
+from tests.benchmarks.machine import MACHINE
 
 NAMES = [recurrences.R2I_TF, recurrences.ASSOCIATIVE, recurrences.LOOP]
 
@@ -38,15 +39,8 @@ def _record(shapes, series):
               'error_of_gradients': 1e-5,
           }
       )
-  machine = {
-      'processor': 'a processor',
-      'cores': 2,
-      'accelerators': [],
-      'tensorflow': '2.15.1',
-      'environment': {},
-  }
   series = [list(shape) for shape in series]
-  return {'machine': machine, 'series': series, 'rows': rows}
+  return {'machine': MACHINE, 'series': series, 'rows': rows}
 
 
 @pytest.mark.parametrize('name', NAMES)
