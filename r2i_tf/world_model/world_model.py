@@ -321,7 +321,7 @@ class WorldModel(tf.Module):
     Args:
       carry: From step t - 1, batch [N].
       action: float32 [N, A], a_(t-1), encoded.
-      seed: As for `observe_step`.
+      seed: Of the latent's draw, one of `draws`, or as TFP takes them.
       prepared: The result of `prepare`, in a loop of steps; else None.
 
     Returns:
