@@ -7,10 +7,15 @@ runs save first, and the page is made of what is there: it says which runs are
 not finished. With --report alone nothing is run.
 
 Each sweep of experiments/sweeps.py has a place in the page, between two marks,
-and a folder below docs/results with its pictures and numbers.
+and a folder below docs/results with its pictures and numbers. With
+--section=bsuite --section=popgym only theirs are run and filled; the others keep
+what they have, which may have been run on another machine.
 """
 
+from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
+import csv
 import json
 import pathlib
 import re
@@ -31,6 +36,12 @@ _RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs lie.')
 _PARALLEL = flags.DEFINE_integer('parallel', 2, 'How many runs at a time.')
 _MINUTES = flags.DEFINE_float('minutes', None, 'Start no run after so long.')
 _REPORT = flags.DEFINE_bool('report', False, 'Only makes the page.')
+_SECTION = flags.DEFINE_multi_enum(
+    'section',
+    list(sweeps_lib.SWEEPS),
+    list(sweeps_lib.SWEEPS),
+    'What to run and to fill; repeat it for several.',
+)
 # By the names of a run's record.
 _PACKAGES = {
     'python': 'Python',
@@ -44,7 +55,11 @@ def main(_) -> None:
   """Runs what is left, then makes the page."""
   directory = pathlib.Path(_RUNS.value)
   if not _REPORT.value:
-    settings = settings_lib.load(str(_ROOT / 'experiments' / 'sweeps.py'))
+    path = str(_ROOT / 'experiments' / 'sweeps.py')
+    settings: list[settings_lib.Setting] = []
+    for name in _SECTION.value:
+      of_section = settings_lib.load(f'{path}:{name}')
+      settings += [one for one in of_section if one not in settings]
     train = [sys.executable, str(_ROOT / 'launch' / 'train.py')]
     result = sweep.run(
         settings,
@@ -58,19 +73,23 @@ def main(_) -> None:
         f'{result.finished} runs are finished, {len(result.failed)} have'
         f' failed, {result.left} are left'
     )
-  fill(directory, _ROOT / 'docs')
+  fill(directory, _ROOT / 'docs', _SECTION.value)
 
 
-def fill(directory: pathlib.Path, docs: pathlib.Path) -> None:
+def fill(
+    directory: pathlib.Path, docs: pathlib.Path, sections: Sequence[str]
+) -> None:
   """Puts the runs of a directory into the page.
 
   Args:
     directory: Of the sweep.
     docs: The folder of the page.
+    sections: Names of sweeps; those without a run keep what they have, as do
+      all others.
   """
   found = runs_lib.collect([directory])
-  for name, function in sweeps_lib.SWEEPS.items():
-    wanted = {(setting.task, setting.name) for setting in function()}
+  for name in sections:
+    wanted = {(s.task, s.name) for s in sweeps_lib.SWEEPS[name]()}
     of_sweep = [run for run in found if (run.task, run.setting) in wanted]
     if of_sweep:
       folder = docs / _FOLDER / name
@@ -78,17 +97,28 @@ def fill(directory: pathlib.Path, docs: pathlib.Path) -> None:
       for twin in ('report.md', 'index.html'):  # Of this document.
         (folder / twin).unlink()
       tables.insert(docs / _DOCUMENT, name, _section(text, f'{_FOLDER}/{name}'))
-  minutes = sum(run.last.get('minutes', 0.0) for run in found)
-  over = sum(run.state is runs_lib.State.FINISHED for run in found)
+  runs = _all_runs(docs / _FOLDER)
+  minutes = sum(float(run['minutes'] or 0.0) for run in runs)
+  over = sum(run['state'] == runs_lib.State.FINISHED.value for run in runs)
   tables.insert(
       docs / _DOCUMENT,
       'cost',
-      f'{over} of {len(found)} runs are finished, and have taken'
+      f'{over} of {len(runs)} runs are finished, and have taken'
       f' {minutes / 60:.1f} hours, each on its share of the cores'
       f' ({_PARALLEL.value} at a time){_versions(found)}. Configuration and'
       ' versions of each run are in its `config.json`, its numbers in'
       ' `results/*/runs.csv`.',
   )
+
+
+def _all_runs(folder: pathlib.Path) -> Collection[Mapping[str, str]]:
+  """Returns the lines of every runs.csv, of a run in two sections one."""
+  found = {}
+  for path in sorted(folder.glob('*/runs.csv')):
+    with path.open(encoding='utf-8', newline='') as file:
+      for run in csv.DictReader(file):
+        found[run['task'], run['setting'], run['seed']] = run
+  return found.values()
 
 
 def _versions(runs: Sequence[runs_lib.Run]) -> str:

@@ -50,7 +50,7 @@ def test_the_page_is_filled(tmp_path):
     made.run(run.workdir, [0.5] * records.WINDOW)
     book.note(run)
   results.flags.FLAGS.mark_as_parsed()
-  results.fill(tmp_path / 'runs', docs)
+  results.fill(tmp_path / 'runs', docs, ['popgym'])
   text = (docs / 'results.md').read_text(encoding='utf-8')
   assert f'2 of {len(found)} runs are finished' in text
   assert '### popgym/RepeatPreviousEasy' in text
@@ -58,3 +58,23 @@ def test_the_page_is_filled(tmp_path):
   assert (docs / picture).exists()
   assert not list((docs / 'results').rglob('*.md'))  # It has no twin.
   assert '| r2i | 1 | 0.5 | 50.0 | 42 | 100.0 |' in text
+
+
+def test_other_sections_keep_what_they_have(tmp_path):
+  """A run that two sections share fills the one that is asked for alone."""
+  docs = tmp_path / 'docs'
+  docs.mkdir()
+  page = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
+  (docs / 'results.md').write_text(page, encoding='utf-8')
+  found = sweeps.get_sweep('ablations')
+  book = runs.Book(tmp_path / 'runs')
+  book.write(found)
+  for run in runs.expand(found, tmp_path / 'runs')[:1]:
+    made.run(run.workdir, [0.5] * records.WINDOW)
+    book.note(run)
+  results.flags.FLAGS.mark_as_parsed()
+  results.fill(tmp_path / 'runs', docs, ['ablations'])
+  text = (docs / 'results.md').read_text(encoding='utf-8')
+  of_memory_len = re.compile(r'<!-- table:memory_len -->.*?<!-- end -->', re.S)
+  assert of_memory_len.findall(text) == of_memory_len.findall(page)
+  assert [path.name for path in (docs / 'results').iterdir()] == ['ablations']
