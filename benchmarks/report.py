@@ -119,11 +119,11 @@ def save(
 
 def hlo_target() -> contextlib.AbstractContextManager:
   """Returns the context to make programs in that --hlo writes."""
-  from r2i_tf import ssm
+  from r2i_tf import devices
 
   if HLO_DEVICE.value is None:
     return contextlib.nullcontext()
-  return ssm.compile_for(ssm.Device(HLO_DEVICE.value))
+  return devices.compile_for(devices.Device(HLO_DEVICE.value))
 
 
 def write_hlo(name: str, program: bytes) -> None:

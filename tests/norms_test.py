@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from r2i_tf import devices
 from r2i_tf import norms
 
 
@@ -22,8 +23,9 @@ def _gradients(layer, x, upstream):
 
 @pytest.mark.parametrize('silu', [False, True])
 @pytest.mark.parametrize('is_compiled', [False, True])
-def test_layer_norm_is_that_of_keras(silu, is_compiled):
-  """The values and all three gradients, scale and offset not at their start."""
+@pytest.mark.parametrize('device', [devices.Device.CPU, devices.Device.TPU])
+def test_layer_norm_is_that_of_keras(silu, is_compiled, device):
+  """As each device gets it: the values and all three gradients, scale and offset not at their start."""
   x, upstream = _numbers(3, 5, 7), _numbers(3, 5, 7)
   ours = norms.LayerNorm(1e-3, silu)
   theirs = tf.keras.Sequential([tf.keras.layers.LayerNormalization(-1, 1e-3)])
@@ -35,7 +37,8 @@ def test_layer_norm_is_that_of_keras(silu, is_compiled):
       variable.assign(_numbers(7) * (number + 1))
 
   function = tf.function(_gradients, jit_compile=is_compiled)
-  y, gradients = function(ours, x, upstream)
+  with devices.compile_for(device):
+    y, gradients = function(ours, x, upstream)
   expected, of_keras = function(theirs, x, upstream)
   np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
   for gradient, other in zip(gradients, of_keras):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
+from r2i_tf import devices
 from r2i_tf.distributions.symlog import symexp
 from r2i_tf.distributions.symlog import symlog
 
@@ -85,21 +86,23 @@ class SymlogTwoHot(tfd.Distribution):
   def _sums(self) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the softmax's log normaliser and its mean in symlog space, [...].
 
-    Both from one pass over the exponentials, as one matrix product: they are
-    the largest array of a train step, and two reductions would compute them
-    twice.
+    Both from one pass over the exponentials, the largest array of a train step.
+    On CPUs that takes a matrix product: two reductions would compute them
+    twice. Elsewhere a product would round them to bfloat16 or to TF32.
     """
     if self._cached_sums is None:
       greatest = tf.stop_gradient(
           tf.reduce_max(self._logits, -1, keepdims=True)
       )
       bins = tf.cast(tf.linspace(self._low, self._high, self._bins), self.dtype)
-      sums = tf.tensordot(
-          tf.exp(self._logits - greatest),
-          tf.stack([tf.ones_like(bins), bins], -1),
-          axes=1,
-      )
-      normalizer, weighted = sums[..., 0], sums[..., 1]
+      exponentials = tf.exp(self._logits - greatest)
+      if devices.target() is devices.Device.CPU:
+        weights = tf.stack([tf.ones_like(bins), bins], -1)
+        sums = tf.tensordot(exponentials, weights, axes=1)
+        normalizer, weighted = sums[..., 0], sums[..., 1]
+      else:
+        normalizer = tf.reduce_sum(exponentials, -1)
+        weighted = tf.reduce_sum(exponentials * bins, -1)
       self._cached_sums = (
           tf.math.log(normalizer) + greatest[..., 0],
           weighted / normalizer,

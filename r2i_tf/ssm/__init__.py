@@ -14,8 +14,8 @@ From the outside in: `S3MStack`, `DiagonalSSM` and the other kinds (`kinds`),
 part first: in states along axis -2, [..., 2, P], in parameters along the last,
 [..., 2], as they were published.
 
-A scan is tuned for the device it is traced on; `compile_for` names another. The
-public names are loaded on first use, so that a configuration can name a
+A scan is tuned for the device it is traced on; `devices.compile_for` names
+another. The public names are loaded on first use, so that a configuration can name a
 `Discretization` without waiting for TensorFlow.
 """
 
@@ -25,8 +25,6 @@ from r2i_tf import lazy
 
 if typing.TYPE_CHECKING:
   from r2i_tf.ssm.attention import Cache
-  from r2i_tf.ssm.chunking import Device
-  from r2i_tf.ssm.chunking import compile_for
   from r2i_tf.ssm.discretization import discretize
   from r2i_tf.ssm.hippo import InputMatrixInitializer
   from r2i_tf.ssm.hippo import OutputMatrixInitializer
@@ -52,7 +50,6 @@ __all__ = [
     'Cache',
     'ChannelSSM',
     'Computation',
-    'Device',
     'DiagonalSSM',
     'Discretization',
     'DiscretizedSSM',
@@ -67,7 +64,6 @@ __all__ = [
     'StateSpaceKind',
     'StateSpaceLayer',
     'block_diagonal',
-    'compile_for',
     'discretize',
     'eigendecomposition',
     'linear_recurrence',
@@ -80,7 +76,6 @@ __getattr__ = lazy.attributes(
         'Cache': 'attention',
         'ChannelSSM': 'kinds.siso',
         'Computation': 'options',
-        'Device': 'chunking',
         'DiagonalSSM': 'kinds.mimo',
         'Discretization': 'options',
         'DiscretizedSSM': 'kinds.diagonal',
@@ -95,7 +90,6 @@ __getattr__ = lazy.attributes(
         'StateSpaceKind': 'options',
         'StateSpaceLayer': 'kinds.interface',
         'block_diagonal': 'hippo',
-        'compile_for': 'chunking',
         'discretize': 'discretization',
         'eigendecomposition': 'hippo',
         'linear_recurrence': 'scan',

@@ -15,13 +15,13 @@ from typing import Any, Optional
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
+from r2i_tf import devices
 from r2i_tf import errors
 from r2i_tf import files
 from r2i_tf import quiet
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf import specs
-from r2i_tf import ssm
 from r2i_tf.tpu import chips
 from r2i_tf.tpu import compiler
 from r2i_tf.tpu import installation
@@ -118,7 +118,7 @@ def _check_replicas(replicas: int, batch_size: int, topology: str) -> None:
 @contextlib.contextmanager
 def _as_on_tpu() -> Iterator[None]:
   """Has a trace inside give one program for a TPU, on any machine."""
-  with tf.device('/device:CPU:0'), ssm.compile_for(ssm.Device.TPU):
+  with tf.device('/device:CPU:0'), devices.compile_for(devices.Device.TPU):
     yield
 
 

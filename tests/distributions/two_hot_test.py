@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from r2i_tf import devices
 from r2i_tf import distributions
 from tests import golden
 
@@ -53,7 +54,8 @@ def test_matches_golden_numbers():
 
 @pytest.mark.parametrize('jit_compile', [False, True])
 @pytest.mark.parametrize('low, high, bins', [(-20, 20, 255), (-3, 5, 17)])
-def test_matches_reference(low, high, bins, jit_compile):
+@pytest.mark.parametrize('device', [devices.Device.CPU, devices.Device.TPU])
+def test_matches_reference(low, high, bins, jit_compile, device):
   """For any range, log_prob and mean are those of the definition."""
   rng = np.random.default_rng(1)
   logits = (2 * rng.normal(size=[6, 40, bins])).astype(np.float32)
@@ -67,7 +69,8 @@ def test_matches_reference(low, high, bins, jit_compile):
     p = distributions.SymlogTwoHot(logits, float(low), float(high))
     return p.log_prob(value), p.mean()
 
-  log_prob, mean = compute(logits, value)
+  with devices.compile_for(device):
+    log_prob, mean = compute(logits, value)
   np.testing.assert_allclose(
       log_prob,
       _reference_log_prob(logits, value, low, high),

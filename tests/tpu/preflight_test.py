@@ -8,12 +8,12 @@ import types
 import pytest
 
 from r2i_tf import config as agent_config
+from r2i_tf import devices
 from r2i_tf import environments
 from r2i_tf import errors
 from r2i_tf import run_config
 from r2i_tf import schema
 from r2i_tf import tpu as preflight
-from r2i_tf.ssm import chunking
 from r2i_tf.tpu import remedies
 from r2i_tf.training import parts as parts_lib
 from tests.training import fakes
@@ -57,7 +57,7 @@ def _check(
         time_step_spec=time_step_spec,
         train_step_hlo=lambda b, t, replicas: (
             f'{b} x {t} of {replicas} for'
-            f' {chunking.target_device().value}'.encode()
+            f' {devices.target().value}'.encode()
         ),
     )
 
