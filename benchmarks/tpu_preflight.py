@@ -175,8 +175,8 @@ def _groups(
 def _table(rows: Sequence[dict[str, Any]]) -> str:
   """Returns what one chip needs for the whole batch: a line for each recipe."""
   lines = [
-      '| recipe | batch | products | accessed, body once (GB) | all iterations |'
-      f' temporaries (GB) | {" | ".join(_TOPOLOGIES)} | compile (s) |',
+      '| recipe | batch | products | accessed, body once (GB) | all iterations'
+      f' | temporaries (GB) | {" | ".join(_TOPOLOGIES)} | compile (s) |',
       f'|---|---|---|---:|---:|---:|{"---:|" * len(_TOPOLOGIES)}---:|',
   ]
   for row, by_chip in _groups(rows):

@@ -11,6 +11,7 @@ from typing import NamedTuple, Union
 import tensorflow as tf
 
 from r2i_tf import config as agent_config
+from r2i_tf import devices
 from r2i_tf import norms
 
 # DreamerV3's, of its first version for LayerNorm, of its newest for RMSNorm.
@@ -105,11 +106,28 @@ def with_batch_of(
   return result
 
 
+class Dense(tf.keras.layers.Dense):
+  """Keras's dense layer, [..., any] -> [..., U].
+
+  Keras makes a matrix of its inputs first. To a TPU that is a copy of them,
+  where they were made in another layout than a matrix has, so there, and on a
+  GPU, they keep their axes.
+  """
+
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns [..., U] in the compute dtype, which x has."""
+    if devices.target() is devices.Device.CPU:
+      return super().call(x)
+    axes = 'abcdefgh'[: x.shape.rank - 1]
+    y = tf.einsum(f'{axes}x,xy->{axes}y', x, self.kernel)
+    return y + self.bias if self.use_bias else y
+
+
 class MLP(tf.keras.layers.Layer):
   """Layers of dense without bias, norm and SiLU: [..., any] -> [..., U].
 
-  The batch axes are flattened on the way: one matrix product a layer whatever
-  their number.
+  On CPUs the batch axes are flattened on the way: one matrix product a layer
+  whatever their number.
   """
 
   def __init__(self, config: agent_config.MLPConfig, options: LayerOptions):
@@ -118,7 +136,7 @@ class MLP(tf.keras.layers.Layer):
     self._stack = []
     for _ in range(config.layers):
       self._stack.append(
-          tf.keras.layers.Dense(
+          Dense(
               config.units,
               use_bias=False,
               kernel_initializer=kernel_initializer(),
@@ -129,17 +147,18 @@ class MLP(tf.keras.layers.Layer):
 
   def call(self, x: tf.Tensor) -> tf.Tensor:
     """Returns [..., units] in the compute dtype."""
-    flat = tf.reshape(x, [-1, x.shape[-1]])
+    on_cpu = devices.target() is devices.Device.CPU
+    y = tf.reshape(x, [-1, x.shape[-1]]) if on_cpu else x
     for layer in self._stack:
-      flat = layer(flat)
-    return with_batch_of(x, 1, flat, flat.shape[1:])
+      y = layer(y)
+    return with_batch_of(x, 1, y, y.shape[1:]) if on_cpu else y
 
 
 def linear(
     units: int, options: LayerOptions, scale: float = 1.0
 ) -> tf.keras.layers.Dense:
   """A dense layer with bias; `scale` 0 initialises its kernel with zeros."""
-  return tf.keras.layers.Dense(
+  return Dense(
       units, kernel_initializer=kernel_initializer(scale), dtype=options.dtype
   )
 

@@ -25,7 +25,7 @@ def _gradients(layer, x, upstream):
 @pytest.mark.parametrize('is_compiled', [False, True])
 @pytest.mark.parametrize('device', [devices.Device.CPU, devices.Device.TPU])
 def test_layer_norm_is_that_of_keras(silu, is_compiled, device):
-  """As each device gets it: the values and all three gradients, scale and offset not at their start."""
+  """On each device: values and gradients, the scale and offset not new."""
   x, upstream = _numbers(3, 5, 7), _numbers(3, 5, 7)
   ours = norms.LayerNorm(1e-3, silu)
   theirs = tf.keras.Sequential([tf.keras.layers.LayerNormalization(-1, 1e-3)])

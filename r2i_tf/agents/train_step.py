@@ -29,6 +29,7 @@ from tf_agents.trajectories import trajectory as trajectory_lib
 
 from r2i_tf import config as agent_config
 from r2i_tf import draws
+from r2i_tf import rematerialization
 from r2i_tf.agents import experience as experience_lib
 from r2i_tf.agents import replicas
 from r2i_tf.agents import starts
@@ -39,7 +40,6 @@ from r2i_tf.behavior import Outcome
 from r2i_tf.behavior import Replayed
 from r2i_tf.behavior import replayed as replayed_lib
 from r2i_tf.behavior import returns as returns_lib
-from r2i_tf.ssm import rematerialization
 from r2i_tf.world_model import Carry
 from r2i_tf.world_model import Experience
 from r2i_tf.world_model import Features

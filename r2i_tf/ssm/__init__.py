@@ -15,8 +15,8 @@ part first: in states along axis -2, [..., 2, P], in parameters along the last,
 [..., 2], as they were published.
 
 A scan is tuned for the device it is traced on; `devices.compile_for` names
-another. The public names are loaded on first use, so that a configuration can name a
-`Discretization` without waiting for TensorFlow.
+another. The public names are loaded on first use, so that a configuration can
+name a `Discretization` without waiting for TensorFlow.
 """
 
 import typing

@@ -20,9 +20,9 @@ from typing import Optional
 import tensorflow as tf
 
 from r2i_tf import norms
+from r2i_tf import rematerialization
 from r2i_tf.ssm import kinds
 from r2i_tf.ssm import options
-from r2i_tf.ssm import rematerialization
 
 
 class S3MLayer(tf.keras.layers.Layer):

@@ -10,6 +10,7 @@ from typing import Any, Optional
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from r2i_tf import rematerialization
 from r2i_tf.world_model import latents
 from r2i_tf.world_model import masking
 from r2i_tf.world_model import structures
@@ -64,7 +65,10 @@ def loss(
   dynamics = tfd.kl_divergence(fixed_posterior, prior)
   representation = tfd.kl_divergence(posterior, fixed_prior)
   valid = experience.is_valid
-  reconstruction = -model.decoder.log_prob(features, experience.observation)
+  # The activations of images are most of what a train step has to keep.
+  reconstruction = -rematerialization.finished_at_once(
+      lambda features: model.decoder.log_prob(features, experience.observation)
+  )(features)
   steps = (valid, counts_of_all['steps'])
   # (loss [B, T], where it counts, how many do, its scale)
   losses = {

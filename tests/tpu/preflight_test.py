@@ -56,8 +56,7 @@ def _check(
     return types.SimpleNamespace(
         time_step_spec=time_step_spec,
         train_step_hlo=lambda b, t, replicas: (
-            f'{b} x {t} of {replicas} for'
-            f' {devices.target().value}'.encode()
+            f'{b} x {t} of {replicas} for' f' {devices.target().value}'.encode()
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Computing again in the backward pass instead of keeping.
+"""What a backward pass keeps, and when it is done with it.
 
 `tf.recompute_grad` does not survive XLA: it marks the values to compute again
 by identities; XLA removes these, finds the same values computed twice and keeps
@@ -52,6 +52,49 @@ def rematerialized(
       )
       of_arguments = gradients[: len(arguments)]
       return of_arguments, gradients[len(arguments) :]
+
+    return result, gradient
+
+  def call(*arguments: tf.Tensor) -> tf.Tensor:
+    return wrapped(*arguments)
+
+  return call
+
+
+def finished_at_once(
+    function: Callable[..., tf.Tensor],
+) -> Callable[..., tf.Tensor]:
+  """Returns `function` with a gradient that goes on when all of it is there.
+
+  The gradients of variables are for the optimiser at the end of a train step,
+  and XLA may leave them until then. Meanwhile it keeps what they are made of:
+  here, every activation of `function`, and the gradient of each.
+
+  Args:
+    function: Tensors to one tensor. It may read variables.
+
+  Returns:
+    A function of the same values and gradients.
+  """
+
+  @tf.custom_gradient
+  def wrapped(*arguments: tf.Tensor) -> tuple[tf.Tensor, _Gradient]:
+    with tf.GradientTape() as tape:
+      tape.watch(arguments)
+      result = function(*arguments)
+
+    def gradient(
+        upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+      gradients = tape.gradient(
+          result,
+          [*arguments, *variables],
+          output_gradients=upstream,
+          unconnected_gradients=tf.UnconnectedGradients.ZERO,
+      )
+      # Constants to any tape around: the barrier has no gradient.
+      gradients = together([tf.stop_gradient(x) for x in gradients])
+      return gradients[: len(arguments)], gradients[len(arguments) :]
 
     return result, gradient
 
