@@ -11,17 +11,17 @@ from the state after each step, and a policy may see it. A reset would end the
 powers at another step in each sequence; there is no form for that.
 
 Work is O(L log L) and nothing is in sequence but the stages of the FFT. It
-needs complex64 of twice the length, rounded up to a power of two: some four to
-eight arrays of the size of the states, kept for the backward pass.
+needs complex64 of twice the length, rounded up to a power of two: some four
+arrays of the size of the states at a time. The backward pass is another
+convolution, from the end, and keeps nothing but the states.
 """
 
 import tensorflow as tf
 
+from r2i_tf.ssm import adjoints
 from r2i_tf.ssm import planes
 
 
-# Compiled also where the caller is not: unfused, each factor is an array.
-@tf.function(jit_compile=True, autograph=False)
 def convolved(
     lambda_bar: tf.Tensor, inputs: tf.Tensor, carry: tf.Tensor
 ) -> tf.Tensor:
@@ -37,6 +37,15 @@ def convolved(
     The states x_t, float32 [B, L, 2, P], to the rounding of an FFT: an error
     relative to the largest state of the sequence, not to each.
   """
+  states = adjoints.with_adjoint(_forward, _adjoint, kept=[0, 2])
+  return states(lambda_bar, inputs, carry)
+
+
+# Compiled also where the caller is not: unfused, each factor is an array.
+@tf.function(jit_compile=True, autograph=False)
+def _forward(
+    lambda_bar: tf.Tensor, inputs: tf.Tensor, carry: tf.Tensor
+) -> tf.Tensor:
   length = inputs.shape[1]
   points = 1 << (2 * length - 1).bit_length()
   powers = planes.powers(planes.split(lambda_bar), length)
@@ -58,6 +67,47 @@ def convolved(
       tuple(part[:, tf.newaxis] for part in planes.split(carry)),
   )
   return planes.join(planes.add(sums, carried))
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _adjoint(
+    upstream: tf.Tensor,
+    states: tf.Tensor,
+    lambda_bar: tf.Tensor,
+    carry: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  """The gradients, as in `scan`, where nothing is reset.
+
+  Args:
+    upstream: float32 [B, L, 2, P], the gradient with respect to the states.
+    states: [B, L, 2, P], as `_forward` returned them.
+    lambda_bar: [2, P].
+    carry: [B, 2, P].
+
+  Returns:
+    The gradients for lambda_bar, inputs and carry.
+  """
+  conjugate = planes.conjugate(planes.split(lambda_bar))
+  back = _forward(
+      planes.join(conjugate), upstream[:, ::-1], tf.zeros_like(carry)
+  )[:, ::-1]
+  adjoint = planes.split(back)
+  first = tuple(part[:, 0] for part in adjoint)
+  # prev_t is the carry at t = 0, else x_(t-1).
+  later = planes.multiply(
+      planes.conjugate(tuple(part[:, :-1] for part in planes.split(states))),
+      tuple(part[:, 1:] for part in adjoint),
+  )
+  start = planes.multiply(planes.conjugate(planes.split(carry)), first)
+  of_lambda = tuple(
+      tf.reduce_sum(part, axis=[0, 1]) + tf.reduce_sum(extra, axis=0)
+      for part, extra in zip(later, start)
+  )
+  return (
+      planes.join(of_lambda),
+      back,
+      planes.join(planes.multiply(conjugate, first)),
+  )
 
 
 def _spectrum(x: planes.Planes, points: int) -> tf.Tensor:

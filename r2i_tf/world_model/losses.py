@@ -10,7 +10,6 @@ from typing import Any, Optional
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from r2i_tf import rematerialization
 from r2i_tf.world_model import latents
 from r2i_tf.world_model import masking
 from r2i_tf.world_model import structures
@@ -65,10 +64,7 @@ def loss(
   dynamics = tfd.kl_divergence(fixed_posterior, prior)
   representation = tfd.kl_divergence(posterior, fixed_prior)
   valid = experience.is_valid
-  # The activations of images are most of what a train step has to keep.
-  reconstruction = -rematerialization.finished_at_once(
-      lambda features: model.decoder.log_prob(features, experience.observation)
-  )(features)
+  reconstruction = -model.decoder.log_prob(features, experience.observation)
   steps = (valid, counts_of_all['steps'])
   # (loss [B, T], where it counts, how many do, its scale)
   losses = {

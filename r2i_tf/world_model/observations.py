@@ -24,6 +24,7 @@ from tensorflow_probability import distributions as tfd
 from r2i_tf import config as agent_config
 from r2i_tf import distributions
 from r2i_tf import networks
+from r2i_tf import rematerialization
 from r2i_tf.world_model import layout as layout_lib
 
 # A part of the observation: its distribution, and the function that takes an
@@ -119,7 +120,10 @@ class Decoder(tf.keras.layers.Layer):
           )
       )
     for images, cnn in zip(self.layout.images, self._cnns):
-      x = cnn(tf.reshape(features, [-1, features.shape[-1]]))
+      x = tf.reshape(features, [-1, features.shape[-1]])
+      # The activations of images are most of what a train step has to keep.
+      for stage in cnn:
+        x = rematerialization.finished_at_once(stage)(x)
       location = networks.with_batch_of(
           features, 1, tf.cast(x, tf.float32), x.shape[1:]
       )
@@ -184,15 +188,19 @@ def _encoding_cnn(
 
 def _decoding_cnn(
     images: layout_lib.Images, depth: int, options: networks.LayerOptions
-) -> tf.keras.Sequential:
-  """Returns [N, F] -> [N, height, width, channels], the encoder mirrored."""
+) -> list[tf.keras.Sequential]:
+  """Returns [N, F] -> [N, height, width, channels], the encoder mirrored.
+
+  In stages, each with what XLA makes one operation of: a convolution and,
+  backward, the normalisation before it.
+  """
   shape = (*images.smallest, depth * 2 ** (images.stages - 1))
-  cnn = tf.keras.Sequential()
-  cnn.add(networks.linear(int(np.prod(shape)), options))
-  cnn.add(tf.keras.layers.Reshape(shape, dtype=options.dtype))
+  stages = [tf.keras.Sequential()]
+  stages[0].add(networks.linear(int(np.prod(shape)), options))
+  stages[0].add(tf.keras.layers.Reshape(shape, dtype=options.dtype))
   for stage in reversed(range(images.stages)):
     last = stage == 0
-    cnn.add(
+    stages[-1].add(
         tf.keras.layers.Conv2DTranspose(
             images.channels if last else depth * 2 ** (stage - 1),
             _KERNEL,
@@ -204,7 +212,10 @@ def _decoding_cnn(
         )
     )
     if not last:
-      cnn.add(networks.normalization(options, silu=True))
+      stages.append(tf.keras.Sequential())
+      stages[-1].add(networks.normalization(options, silu=True))
   if np.any(images.padding):
-    cnn.add(tf.keras.layers.Cropping2D(images.padding, dtype=options.dtype))
-  return cnn
+    stages[-1].add(
+        tf.keras.layers.Cropping2D(images.padding, dtype=options.dtype)
+    )
+  return stages

@@ -136,6 +136,29 @@ def test_memory_passes_an_end_only_without_resets(name):
 
 
 @_EVERY
+def test_a_program_serves_every_step(name):
+  """No variable and no observation is a constant of what XLA compiles.
+
+  Else every train step is compiled anew.
+  """
+  model = _model(name)
+  experience = small.experience(_VECTOR, _RESETS)
+
+  @tf.function(jit_compile=True)
+  def gradients(observation):
+    with tf.GradientTape() as tape:
+      loss, _, _ = losses.loss(
+          model, experience._replace(observation=observation), _SEED
+      )
+    return tape.gradient(loss, model.trainable_variables)
+
+  program = gradients.experimental_get_compiler_ir(experience.observation)
+  _, _, entry = program(stage='hlo').partition('ENTRY ')
+  inputs = gradients.get_concrete_function(experience.observation).inputs
+  assert entry.count(' parameter(') == len(inputs)
+
+
+@_EVERY
 def test_gradients_of_a_new_model_are_of_usual_size(name):
   """No option brings back LayerNorms that blow up zeros."""
   tf.keras.utils.set_random_seed(1)

@@ -120,11 +120,8 @@ def test_an_ignored_leaf_is_neither_seen_nor_learned():
 def _kinds_of_layers(size):
   spec = tf.TensorSpec([*size, 3], tf.uint8)
   model = small.model(spec)
-  return {
-      type(layer)
-      for part in (model._encoder, model._decoder)
-      for layer in part._cnns[0].layers
-  }
+  cnns = [model._encoder._cnns[0], *model._decoder._cnns[0]]
+  return {type(layer) for cnn in cnns for layer in cnn.layers}
 
 
 def test_the_papers_size_is_not_padded():
