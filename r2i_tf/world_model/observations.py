@@ -15,6 +15,7 @@ that no loss sees what was padded.
 """
 
 from collections.abc import Callable
+import functools
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from r2i_tf import config as agent_config
+from r2i_tf import devices
 from r2i_tf import distributions
 from r2i_tf import networks
 from r2i_tf import rematerialization
@@ -68,7 +70,11 @@ class Encoder(tf.keras.layers.Layer):
       features.append(self._mlp(distributions.symlog(vector)))
     for images, cnn in zip(self._layout.images, self._cnns):
       image = images.of(observation)
-      x = cnn(tf.reshape(image, [-1, *image.shape[-3:]]))
+      x = tf.reshape(image, [-1, *image.shape[-3:]])
+      first, *others = cnn
+      if devices.target() is not devices.Device.CPU:
+        first = rematerialization.rematerialized(first)
+      x = functools.reduce(lambda x, stage: stage(x), others, first(x))
       size = int(np.prod(x.shape[1:]))
       features.append(networks.with_batch_of(image, 3, x, [size]))
     return tf.cast(tf.concat(features, -1), tf.float32)
@@ -165,13 +171,20 @@ class Decoder(tf.keras.layers.Layer):
 
 def _encoding_cnn(
     images: layout_lib.Images, depth: int, options: networks.LayerOptions
-) -> tf.keras.Sequential:
-  """Returns [N, height, width, channels] -> [N, *smallest, most channels]."""
-  cnn = tf.keras.Sequential()
+) -> list[tf.keras.Sequential]:
+  """Returns [N, height, width, channels] -> [N, *smallest, most channels].
+
+  In two parts, the first with the largest activation, after one convolution:
+  four times its input and more, and quickly made again.
+  """
+  first, others = tf.keras.Sequential(), tf.keras.Sequential()
   if np.any(images.padding):
-    cnn.add(tf.keras.layers.ZeroPadding2D(images.padding, dtype=options.dtype))
+    first.add(
+        tf.keras.layers.ZeroPadding2D(images.padding, dtype=options.dtype)
+    )
   for stage in range(images.stages):
-    cnn.add(
+    part = first if stage < 2 else others
+    part.add(
         tf.keras.layers.Conv2D(
             depth * 2**stage,
             _KERNEL,
@@ -182,8 +195,9 @@ def _encoding_cnn(
             dtype=options.dtype,
         )
     )
-    cnn.add(networks.normalization(options, silu=True))
-  return cnn
+    part = first if stage == 0 else others
+    part.add(networks.normalization(options, silu=True))
+  return [first, others] if images.stages > 1 else [first]
 
 
 def _decoding_cnn(
