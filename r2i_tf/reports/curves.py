@@ -16,6 +16,23 @@ POINTS = 200
 AXES = {'environment_steps': 'environment steps', 'minutes': 'minutes'}
 
 
+_COLORS, _LINES = 10, ('-', '--', ':')  # Of matplotlib.
+# More bands than so many are drawn paler, or they hide each other.
+_FEW = 6
+
+
+class Style(NamedTuple):
+  """How the curve of a setting looks.
+
+  Attributes:
+    color: Of curve and band.
+    line: Of the curve.
+  """
+
+  color: str
+  line: str
+
+
 class Band(NamedTuple):
   """A mean over seeds and its 95% interval; arrays [points].
 
@@ -64,10 +81,22 @@ def band(runs: Sequence[runs_lib.Run], axis: str) -> Optional[Band]:
   return Band(grid, values.mean(axis=0), *statistics.mean_interval(values))
 
 
+def styles(names: Sequence[str]) -> dict[str, Style]:
+  """Returns a style for each setting, no two alike among thirty.
+
+  Args:
+    names: Of the settings.
+  """
+  return {
+      name: Style(f'C{i % _COLORS}', _LINES[i // _COLORS % len(_LINES)])
+      for i, name in enumerate(names)
+  }
+
+
 def plot(
     task: str,
     settings: Mapping[str, Sequence[runs_lib.Run]],
-    colors: Mapping[str, str],
+    style_of: Mapping[str, Style],
     output: pathlib.Path,
 ) -> bool:
   """Draws the settings of a task against environment steps and minutes.
@@ -75,7 +104,7 @@ def plot(
   Args:
     task: The task.
     settings: The runs of each.
-    colors: Of each.
+    style_of: The look of each.
     output: The PNG to write.
 
   Returns:
@@ -83,17 +112,18 @@ def plot(
   """
   picture = figure.Figure(figsize=(10, 4.2), layout='constrained')
   panels = picture.subplots(1, 2, sharey=True)
-  drawn = False
+  drawn, alpha = False, 0.2 if len(settings) <= _FEW else 0.06
   for axes, (axis, title) in zip(panels, AXES.items()):
     for name, runs in settings.items():
       shown = band(runs, axis)
       if shown is None:
         continue
       drawn = True
-      axes.plot(shown.x, shown.mean, color=colors[name], label=name)
+      color, line = style_of[name]
+      axes.plot(shown.x, shown.mean, line, color=color, label=name)
       if shown.low is not None:
         axes.fill_between(
-            shown.x, shown.low, shown.high, color=colors[name], alpha=0.2, lw=0
+            shown.x, shown.low, shown.high, color=color, alpha=alpha, lw=0
         )
     axes.set_xlabel(title)
     axes.grid(alpha=0.3)

@@ -29,7 +29,6 @@ from r2i_tf.reports import run_page
 from r2i_tf.reports import runs as runs_lib
 from r2i_tf.reports import tables
 
-_COLORS = 10  # Of matplotlib's cycle.
 FILE = 'report.md'
 _BSUITE = "BSuite's scores"
 
@@ -59,13 +58,12 @@ def write(runs: Sequence[runs_lib.Run], output: pathlib.Path) -> str:
 def _write(runs: Sequence[runs_lib.Run], output: pathlib.Path) -> str:
   groups = tables.group(runs)
   rows = tables.rows(groups)
-  names = dict.fromkeys(run.setting for run in runs)
-  colors = {name: f'C{i % _COLORS}' for i, name in enumerate(names)}
+  style_of = curves.styles(list(dict.fromkeys(run.setting for run in runs)))
   parts = ['# Report', _overview(runs)]
   for task, settings in groups.items():
     parts.append(f'## {task}')
     picture = f'{re.sub(r"[^A-Za-z0-9._-]+", "-", task)}.png'
-    if curves.plot(task, settings, colors, output / picture):
+    if curves.plot(task, settings, style_of, output / picture):
       parts.append(f'![Curves of {task}]({picture})')
     parts.append(tables.markdown([row for row in rows if row.task == task]))
     parts.append(_others(task))
