@@ -8,7 +8,7 @@ not finished. With --report alone nothing is run.
 
 Each sweep of experiments/sweeps.py has a place in the page, between two marks,
 and a folder below docs/results with its pictures and numbers. With
---section=bsuite --section=popgym only theirs are run and filled; the others
+--section=memory_size --section=popgym only theirs are run and filled; the others
 keep what they have, which may have been run on another machine.
 """
 

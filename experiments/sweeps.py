@@ -96,26 +96,41 @@ def memory_len() -> list[sweeps.Setting]:
   return found
 
 
-def bsuite() -> list[sweeps.Setting]:
-  """BSuite's credit assignment and memory; what needs neither. 185 minutes."""
+def discounting_chain() -> list[sweeps.Setting]:
+  """BSuite's credit assignment: 1, 3, 10, 30 and 100 steps. 75 minutes."""
   found = []
-  # The five delays of the reward: 1, 3, 10, 30 and 100 steps.
   for index in range(5):
     task = f'bsuite/discounting_chain/{index}'
     changes = {'steps': 50_000, 'stop_at_return': None}
     found += _settings(
         _R2I_AND_GRU, task, 'quickstart', changes, threshold=1.05, window=50
     )
-  # 1, 3 and 5 bits, of which one is asked for.
+  return found
+
+
+def memory_size() -> list[sweeps.Setting]:
+  """1, 3 and 5 bits, of which one is asked for. 20 minutes."""
+  found = []
   for index in (0, 2, 4):
     changes = {'steps': 20_000, **_ENDS}
     task = f'bsuite/memory_size/{index}'
     found += _settings(_R2I_AND_GRU, task, 'quickstart', changes)
-  # The choice of the first step is paid for after 10, 30 and 100.
+  return found
+
+
+def umbrella_length() -> list[sweeps.Setting]:
+  """The first step's choice, paid for after 10, 30 and 100. 45 minutes."""
+  found = []
   for index in (9, 15, 22):
     changes = {'steps': 50_000, 'stop_at_return': None}
     task = f'bsuite/umbrella_length/{index}'
     found += _settings(_R2I_AND_GRU, task, 'quickstart', changes)
+  return found
+
+
+def without_memory() -> list[sweeps.Setting]:
+  """Tasks of BSuite that need none. 45 minutes."""
+  found = []
   for task, steps, window in [
       ('catch', 40_000, 200),
       ('cartpole', 100_000, 20),
@@ -194,30 +209,38 @@ def ablations() -> list[sweeps.Setting]:
   ]
 
 
-def long_memory() -> list[sweeps.Setting]:
-  """How far past 100 steps, in an hour and in two? 360 minutes."""
-  found = []
-  for length, minutes, batch in [(300, 60, 4), (1000, 120, 2)]:
-    # Two episodes and more in a sequence, so that there are ends in it.
-    changes = {
-        'steps': 1_000_000,
-        'max_minutes': minutes,
-        'replay.sequence_length': 2 * (length + 12),
-        'replay.batch_size': batch,
-        'replay.capacity': 400_000,
-        'prefill': 32_768,
-        'evaluation_episodes': 10,
-        # A state that moves by no more than its step lasts as long.
-        f'{_S3M}min_step': 0.001,
-    }
-    found += _settings(
-        _R2I_AND_GRU,
-        f'bsuite/memory_len?memory_length={length}',
-        'quickstart',
-        changes,
-        window=100,
-    )
-  return found
+def memory_300() -> list[sweeps.Setting]:
+  """One bit for 300 steps, in an hour each. 120 minutes."""
+  return _long_memory(300, 60, 4)
+
+
+def memory_1000() -> list[sweeps.Setting]:
+  """One bit for 1,000 steps, in two hours each. 240 minutes."""
+  return _long_memory(1000, 120, 2)
+
+
+def _long_memory(
+    length: int, minutes: float, batch_size: int
+) -> list[sweeps.Setting]:
+  # Two episodes and more in a sequence, so that there are ends in it.
+  changes = {
+      'steps': 1_000_000,
+      'max_minutes': minutes,
+      'replay.sequence_length': 2 * (length + 12),
+      'replay.batch_size': batch_size,
+      'replay.capacity': 400_000,
+      'prefill': 32_768,
+      'evaluation_episodes': 10,
+      # A state that moves by no more than its step lasts as long.
+      f'{_S3M}min_step': 0.001,
+  }
+  return _settings(
+      _R2I_AND_GRU,
+      f'bsuite/memory_len?memory_length={length}',
+      'quickstart',
+      changes,
+      window=100,
+  )
 
 
 def moving_seeing() -> list[sweeps.Setting]:
@@ -249,11 +272,15 @@ SWEEPS = {
     function.__name__: function
     for function in (
         memory_len,
-        bsuite,
+        discounting_chain,
+        memory_size,
+        umbrella_length,
+        without_memory,
         popgym,
         ablations,
         moving_seeing,
-        long_memory,
+        memory_300,
+        memory_1000,
     )
 }
 
