@@ -8,8 +8,8 @@ not finished. With --report alone nothing is run.
 
 Each sweep of experiments/sweeps.py has a place in the page, between two marks,
 and a folder below docs/results with its pictures and numbers. With
---section=memory_size --section=popgym only theirs are run and filled; the others
-keep what they have, which may have been run on another machine.
+--section=memory_size --section=popgym only theirs are run and filled; the
+others keep what they have, which may have been run on another machine.
 """
 
 from collections.abc import Collection
