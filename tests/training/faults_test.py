@@ -40,7 +40,7 @@ def _parts(fault=None, at=0):
 
 def _config(**changes):
   return fakes.config(
-      parallel_environments=2, checkpoint_seconds=0.2, **changes
+      parallel_environments=2, checkpoint_seconds=0.01, **changes
   )
 
 
