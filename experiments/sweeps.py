@@ -111,11 +111,12 @@ def discounting_chain() -> list[sweeps.Setting]:
 def memory_size() -> list[sweeps.Setting]:
   """1, 3 and 5 bits, of which one is asked for. 20 minutes."""
   found = []
-  # Five bits are twice as many as the 16 latents of the quick start, 4 x 4, can
-  # tell apart; these are 64.
-  latents = {'agent.world_model.latent.groups': 3}
   for index in (0, 2, 4):
-    changes = {'steps': 20_000, **latents, **_ENDS}
+    changes = {'steps': 20_000, **_ENDS}
+    if index == 4:
+      # Five bits make 32 states, and the latents of the quick start 16.
+      changes['agent.world_model.latent.groups'] = 3
+      changes['steps'] = 40_000
     task = f'bsuite/memory_size/{index}'
     found += _settings(_R2I_AND_GRU, task, 'quickstart', changes)
   return found
