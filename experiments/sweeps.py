@@ -136,7 +136,7 @@ def without_memory() -> list[sweeps.Setting]:
   """Tasks of BSuite that need none. 45 minutes."""
   found = []
   for task, steps, window in [
-      ('catch', 40_000, 200),
+      ('catch', 80_000, 200),
       ('cartpole', 100_000, 20),
       ('mountain_car', 100_000, 20),
   ]:
