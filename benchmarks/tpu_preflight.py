@@ -78,10 +78,8 @@ class _Case(NamedTuple):
 def main(_: Any) -> None:
   """Compiles what is not there yet; then, and after each, reports all."""
   rows = {_case(row): row for row in json.loads(_FILE.read_text())}
-  if _AGAIN.value:
-    rows = {case: row for case, row in rows.items() if case not in _cases()}
   for case in _cases():
-    if case not in rows:
+    if _AGAIN.value or case not in rows:
       rows[case] = _compile(case)
       _write(list(rows.values()))
   _write(list(rows.values()))

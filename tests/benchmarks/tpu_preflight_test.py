@@ -85,3 +85,22 @@ def test_a_line_has_all_chips(place, monkeypatch):
       ' **no:** 3.0 of 2.0 | 11 |'
   ) in text
   assert '| `bsuite` | float32 | v5e | 1 | 1.0 of 2.0 | 7.00 | 9 |' in text
+
+
+def test_again_loses_nothing(place, monkeypatch):
+  """What is compiled anew keeps its figures until there are new ones."""
+  monkeypatch.setattr(tpu_preflight, '_compile', _row)
+  tpu_preflight.main([])
+  before = json.loads(place.read_text())
+
+  def compile_one(case):
+    if case.recipe == 'bsuite':
+      raise SystemExit('interrupted')
+    return _row(case, _GIB // 2)
+
+  monkeypatch.setattr(tpu_preflight, '_compile', compile_one)
+  with flagsaver.flagsaver(again=True), pytest.raises(SystemExit):
+    tpu_preflight.main([])
+  after = json.loads(place.read_text())
+  assert after[0]['needed_bytes'] == _GIB // 2
+  assert after[1:] == before[1:]

@@ -37,22 +37,28 @@ def test_the_page_has_a_place_for_each_sweep():
   assert places == ['cost', *sweeps.SWEEPS]
 
 
-def test_the_page_is_filled(tmp_path):
-  """Sections come from runs, with pictures where the page finds them."""
+def _filled(tmp_path, section, count):
+  """Fills a section of a copy of the page; returns the folder of the copy."""
   docs = tmp_path / 'docs'
   docs.mkdir()
   page = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
   (docs / 'results.md').write_text(page, encoding='utf-8')
-  found = sweeps.get_sweep('popgym')
+  found = sweeps.get_sweep(section)
   book = runs.Book(tmp_path / 'runs')
   book.write(found)
-  for run in runs.expand(found, tmp_path / 'runs')[:2]:
+  for run in runs.expand(found, tmp_path / 'runs')[:count]:
     made.run(run.workdir, [0.5] * records.WINDOW)
     book.note(run)
   results.flags.FLAGS.mark_as_parsed()
-  results.fill(tmp_path / 'runs', docs, ['popgym'])
+  results.fill(tmp_path / 'runs', docs, [section])
+  return docs
+
+
+def test_the_page_is_filled(tmp_path):
+  """Sections come from runs, with pictures where the page finds them."""
+  docs = _filled(tmp_path, 'popgym', 2)
   text = (docs / 'results.md').read_text(encoding='utf-8')
-  assert f'2 of {len(found)} runs are finished' in text
+  assert f'2 of {len(sweeps.get_sweep("popgym"))} runs are finished' in text
   assert '### popgym/RepeatPreviousEasy' in text
   (picture,) = re.findall(r'\]\((results/popgym/.*\.png)\)', text)
   assert (docs / picture).exists()
@@ -62,19 +68,9 @@ def test_the_page_is_filled(tmp_path):
 
 def test_other_sections_keep_what_they_have(tmp_path):
   """A run that two sections share fills the one that is asked for alone."""
-  docs = tmp_path / 'docs'
-  docs.mkdir()
-  page = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
-  (docs / 'results.md').write_text(page, encoding='utf-8')
-  found = sweeps.get_sweep('ablations')
-  book = runs.Book(tmp_path / 'runs')
-  book.write(found)
-  for run in runs.expand(found, tmp_path / 'runs')[:1]:
-    made.run(run.workdir, [0.5] * records.WINDOW)
-    book.note(run)
-  results.flags.FLAGS.mark_as_parsed()
-  results.fill(tmp_path / 'runs', docs, ['ablations'])
-  text = (docs / 'results.md').read_text(encoding='utf-8')
+  docs = _filled(tmp_path, 'ablations', 1)
+  before = (_ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
+  after = (docs / 'results.md').read_text(encoding='utf-8')
   of_memory_len = re.compile(r'<!-- table:memory_len -->.*?<!-- end -->', re.S)
-  assert of_memory_len.findall(text) == of_memory_len.findall(page)
+  assert of_memory_len.findall(after) == of_memory_len.findall(before)
   assert [path.name for path in (docs / 'results').iterdir()] == ['ablations']
