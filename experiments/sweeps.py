@@ -109,7 +109,10 @@ def discounting_chain() -> list[sweeps.Setting]:
 
 
 def memory_size() -> list[sweeps.Setting]:
-  """1, 3 and 5 bits, of which one is asked for. 20 minutes."""
+  """1, 3 and 5 bits, of which one is asked for. 30 minutes."""
+  # What was shown one step ago moves the memory by a step of this length.
+  long_steps = {f'{_S3M}min_step': 0.5, f'{_S3M}max_step': 2.0}
+  agents = {**_R2I_AND_GRU, 'r2i-long-steps': long_steps}
   found = []
   for index in (0, 2, 4):
     changes = {'steps': 20_000, **_ENDS}
@@ -118,7 +121,7 @@ def memory_size() -> list[sweeps.Setting]:
       changes['agent.world_model.latent.groups'] = 3
       changes['steps'] = 40_000
     task = f'bsuite/memory_size/{index}'
-    found += _settings(_R2I_AND_GRU, task, 'quickstart', changes)
+    found += _settings(agents, task, 'quickstart', changes)
   return found
 
 
