@@ -113,8 +113,10 @@ def _work() -> None:
   import tensorflow as tf
 
   from benchmarks import agents
+  from r2i_tf import quiet
   from r2i_tf import run_config
 
+  quiet.first_compilation()
   run = run_config.RunConfig.preset('quickstart')
   agent = agents.build(agents.run_setting(run))
   shape = (run.replay.batch_size, run.replay.sequence_length)

@@ -58,6 +58,7 @@ _MODELS = {
         agent_config.Posterior.RECURRENT,
     ),
 }
+_TITLES = {_S3M: 'S3M', 'gru': 'GRU', 'dreamerv3': 'DreamerV3'}
 
 
 class Case(NamedTuple):
@@ -214,7 +215,7 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
   )
   columns = {
       'B x T': lambda row: f'{row["batch_size"]}x{row["length"]}',
-      'model': lambda row: row['kind'].upper(),
+      'model': lambda row: _TITLES[row['kind']],
       'step (ms)': lambda row: row['median_ms'],
       'over S3M': lambda row: row['over_s3m'],
       'over shortest': lambda row: row['over_shortest'],
@@ -237,7 +238,7 @@ def plot(record: dict[str, Any], picture) -> None:
     rows = [row for row in record['rows'] if row['kind'] == kind]
     lengths = [row['length'] for row in rows]
     for axes, key in ((steady, 'median_ms'), (first, 'first_step_s')):
-      axes.plot(lengths, [row[key] for row in rows], 'o-', label=kind.upper())
+      axes.plot(lengths, [row[key] for row in rows], 'o-', label=_TITLES[kind])
   rows = [row for row in record['rows'] if row['kind'] == _S3M]
   lengths = [row['length'] for row in rows]
   floors = [row['floor_ms'] for row in rows]
