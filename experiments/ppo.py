@@ -33,6 +33,7 @@ from tf_agents.networks import categorical_projection_network
 from tf_agents.networks import value_network
 from tf_agents.networks import value_rnn_network
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
+from tf_agents.specs import array_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.utils import common
 
@@ -65,6 +66,31 @@ categorical_projection_network.int = lambda array: np.asarray(array).item()
 _LOG_SECONDS, _SAVE_SECONDS = 10.0, 60.0
 
 
+class _Floats(wrappers.PyEnvironmentBaseWrapper):
+  """Observations as float32.
+
+  TF-Agents makes a network's variables by a sample of what it sees, for which
+  it adds 1 to the greatest number; newer NumPys make 0 of 255 + 1 in uint8.
+  """
+
+  def observation_spec(self):
+    return tf.nest.map_structure(
+        lambda spec: array_spec.ArraySpec(spec.shape, np.float32, spec.name),
+        super().observation_spec(),
+    )
+
+  def _reset(self):
+    return self._cast(super()._reset())
+
+  def _step(self, action):
+    return self._cast(super()._step(action))
+
+  def _cast(self, time_step):
+    return time_step._replace(
+        observation=tf.nest.map_structure(np.float32, time_step.observation)
+    )
+
+
 class _Recorder(wrappers.PyEnvironmentBaseWrapper):
   """Counts the steps and episodes of a batch of environments."""
 
@@ -91,7 +117,7 @@ class _AsVector(tf.keras.layers.Layer):
 
   def call(self, observation):
     shape = [tf.shape(observation)[0], np.prod(observation.shape[1:])]
-    return tf.reshape(tf.cast(observation, tf.float32), shape)
+    return tf.reshape(observation, shape)
 
 
 def _agent(environment) -> ppo_clip_agent.PPOClipAgent:
@@ -183,7 +209,7 @@ def main(_) -> None:
   recorder = _Recorder(
       environments.load_batch(_TASK.value, _SEED.value + begun, _COUNT.value)
   )
-  environment = tf_py_environment.TFPyEnvironment(recorder)
+  environment = tf_py_environment.TFPyEnvironment(_Floats(recorder))
   agent = _agent(environment)
   agent.initialize()
   checkpoint = tf.train.Checkpoint(

@@ -12,7 +12,7 @@ from r2i_tf.reports import runs
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
-def _train(workdir, memory, steps):
+def _train(workdir, memory, steps, task='bsuite/memory_len/0'):
   subprocess.run(
       [
           sys.executable,
@@ -21,7 +21,7 @@ def _train(workdir, memory, steps):
           f'--workdir={workdir}',
           f'--memory={memory}',
           f'--steps={steps}',
-          '--task=bsuite/memory_len/0',
+          f'--task={task}',
           '--environments=2',
           '--round=16',
           '--epochs=1',
@@ -50,3 +50,10 @@ def test_a_run_is_one_of_ours(memory, tmp_path):
   # Episodes of two steps; those that a round cuts go on in the next.
   assert len(run.curve.mean_returns) == second.episodes
   assert abs(2 * second.episodes - second.environment_steps) <= 4
+
+
+def test_observations_of_bytes(tmp_path):
+  """Which TF-Agents' networks do not take from every NumPy."""
+  pytest.importorskip('popgym')
+  _train(tmp_path, 'lstm', 20, 'popgym/RepeatPreviousEasy')
+  assert outcome.read(tmp_path).environment_steps >= 20
