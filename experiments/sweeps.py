@@ -167,6 +167,10 @@ def popgym() -> list[sweeps.Setting]:
   ):
     task = f'popgym/{name}'
     changes = {'steps': 200_000, 'stop_at_return': 0.97}
+    if name == 'ConcentrationEasy':
+      # 52 cards of two kinds, face down or not, are seen at once.
+      changes['agent.world_model.latent.groups'] = 16
+      changes['agent.world_model.latent.classes'] = 8
     found += _settings(_R2I_AND_GRU, task, 'popgym:debug', changes)
     # A round is as long as the longest of these episodes, twice.
     found.append(_ppo(task, 500_000, round=256, environments=16))
