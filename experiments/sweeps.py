@@ -173,7 +173,8 @@ def popgym() -> list[sweeps.Setting]:
       changes['agent.world_model.latent.classes'] = 8
     found += _settings(_R2I_AND_GRU, task, 'popgym:debug', changes)
     # A round is as long as the longest of these episodes, twice.
-    found.append(_ppo(task, 500_000, round=256, environments=16))
+    ppo = {'round': 256, 'environments': 16, 'threshold': 0.97}
+    found.append(_ppo(task, 500_000, **ppo))
   return found
 
 
