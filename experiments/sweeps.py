@@ -76,6 +76,8 @@ _THREE = {
     'gru-non-recurrent': _gru('non_recurrent'),
     'gru': _gru('recurrent'),
 }
+# The two, where the policy sees h and z alone.
+_MOVING = {'r2i': {}, 'gru': _gru('recurrent', 96)}
 
 # Episodes of memory_len and its like, whose score is that of the last answers.
 _LENGTHS = {10: 9, 30: 15, 60: 18, 100: 22}
@@ -136,19 +138,18 @@ def umbrella_length() -> list[sweeps.Setting]:
 
 
 def without_memory() -> list[sweeps.Setting]:
-  """Tasks of BSuite that need none. 45 minutes."""
+  """Tasks of BSuite that need none. 60 minutes."""
   found = []
-  for task, steps, window in [
-      ('catch', 80_000, 200),
-      ('cartpole', 100_000, 20),
-      ('mountain_car', 100_000, 20),
+  for task, config, agents, steps, window in [
+      ('catch', 'bsuite:debug', _R2I_AND_GRU, 80_000, 200),
+      ('cartpole', 'learning:cartpole_balance', _MOVING, 80_000, 20),
+      ('mountain_car', 'bsuite:debug', _R2I_AND_GRU, 100_000, 20),
   ]:
-    changes = {'steps': steps, 'evaluation_episodes': 10}
     found += _settings(
-        _R2I_AND_GRU,
+        agents,
         f'bsuite/{task}/0',
-        'bsuite:debug',
-        changes,
+        config,
+        {'steps': steps, 'evaluation_episodes': 10},
         window=window,
     )
   return found
@@ -257,7 +258,6 @@ def _long_memory(
 
 def moving_seeing() -> list[sweeps.Setting]:
   """Does it cost anything where little is to be remembered? 80 minutes."""
-  agents = {'r2i': {}, 'gru': _gru('recurrent', 96)}
   found = []
   for task, steps, threshold in [
       ('dmc/cartpole/balance', 60_000, 950.0),
@@ -265,7 +265,7 @@ def moving_seeing() -> list[sweeps.Setting]:
   ]:
     changes = {'steps': steps, 'max_minutes': 60.0}
     found += _settings(
-        agents,
+        _MOVING,
         task,
         'learning:cartpole_balance',
         changes,
@@ -273,7 +273,7 @@ def moving_seeing() -> list[sweeps.Setting]:
         window=20,
     )
   # The same task from vectors is among those of BSuite.
-  from_images = {f'{name}-images': agent for name, agent in agents.items()}
+  from_images = {f'{name}-images': agent for name, agent in _MOVING.items()}
   changes = {'steps': 20_000}
   return found + _settings(
       from_images, 'bsuite/catch/0', 'learning:catch_images', changes
