@@ -78,11 +78,10 @@ _THREE = {
 }
 # The two, where the policy sees h and z alone.
 _SEEING = {'r2i': {}, 'gru': _gru('recurrent', 96)}
-# What was a step ago moves a state by its step: here no less than 0.05 of what
-# it can, where the recipe has states that move by 0.01.
+# A state of step d lasts 1 / d steps and more: here longer than a sequence.
 _MOVING = {
     **_SEEING,
-    'r2i-long-steps': {f'{_S3M}min_step': 0.05, f'{_S3M}max_step': 2.0},
+    'r2i-outlasting': {f'{_S3M}min_step': 0.01, f'{_S3M}max_step': 0.5},
 }
 
 # Episodes of memory_len and its like, whose score is that of the last answers.
