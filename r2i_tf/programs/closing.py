@@ -62,19 +62,17 @@ def report(summary: 'ending.Summary', page: str) -> str:
       + ('none has finished' if mean is None else f'{mean:.4g}'),
   ]
   result = summary.evaluation
-  if result is not None:
-    error = result.standard_error
-    lines.append(
-        f'greedy policy, {len(result.returns)} episodes: {result.mean:.4g}'
-        + ('' if error is None else f' +- {error:.2g} (standard error)')
-        + (
-            f', {result.cut} of them cut after {result.max_steps:,} steps'
-            if result.cut
-            else ''
-        )
-    )
+  for name, found in (
+      ('greedy policy', result),
+      ('policy that draws its actions', summary.drawn),
+  ):
+    if found is not None:
+      lines.append(f'{name}, {_returns(found)}')
   if summary.policy is not None:
     lines.append(f'policy:         {summary.policy}')
+    if summary.drawn is not None:
+      collect = summary.policy.with_name('collect')
+      lines.append(f'that draws:     {collect}')
   if summary.plot is not None:
     lines.append(f'learning curve: {summary.plot}')
   lines.append(f'page:           {page}')
@@ -98,6 +96,19 @@ def report(summary: 'ending.Summary', page: str) -> str:
         f' --episodes={len(result.returns) if result else 100}' + _limit(result)
     )
   return '\n'.join(lines)
+
+
+def _returns(result: 'evaluation.Evaluation') -> str:
+  error = result.standard_error
+  return (
+      f'{len(result.returns)} episodes: {result.mean:.4g}'
+      + ('' if error is None else f' +- {error:.2g} (standard error)')
+      + (
+          f', {result.cut} of them cut after {result.max_steps:,} steps'
+          if result.cut
+          else ''
+      )
+  )
 
 
 def _limit(result: Optional['evaluation.Evaluation']) -> str:

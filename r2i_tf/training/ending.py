@@ -41,6 +41,8 @@ class Summary:
     episodes: Episodes finished.
     mean_return: Mean return of the last 200 episodes; None before the first.
     minutes: Wall time over all starts.
+    drawn: Evaluation of the policy that draws its actions, where the greedy one
+      falls short of training; else None.
     evaluation: Of the greedy policy; None without one.
     policy: The greedy policy's directory; None if it was not exported.
     plot: The learning curve; None without finished episodes.
@@ -54,6 +56,7 @@ class Summary:
   episodes: int
   mean_return: Optional[float]
   minutes: float
+  drawn: Optional[evaluation.Evaluation]
   evaluation: Optional[evaluation.Evaluation]
   policy: Optional[pathlib.Path]
   plot: Optional[pathlib.Path]
@@ -162,7 +165,8 @@ class Ending:
       The outcome.
     """
     told = list(failures)
-    policy, result, plot = None, None, None
+    policy, result, drawn, plot = None, None, None, None
+    mean_return = counts.mean_return(records.WINDOW)
     is_over = stopped != schedule.StopReason.INTERRUPTED
     if is_over and self._hosts.is_chief:
       self._note(f'exporting the policies to {self._paths.policies}')
@@ -170,7 +174,7 @@ class Ending:
       with _told(told, greedy / evaluation.RESULT_FILE):
         self.export()
         policy = greedy
-        result = self._evaluate(greedy)
+        result, drawn = self._evaluate(greedy, mean_return)
     # A host that leaves would take those that are still busy with it.
     self._hosts.add([0])
     if has_episodes:
@@ -197,8 +201,9 @@ class Ending:
         environment_steps=counts.environment_steps,
         train_steps=train_steps,
         episodes=counts.episodes,
-        mean_return=counts.mean_return(records.WINDOW),
+        mean_return=mean_return,
         minutes=seconds / 60,
+        drawn=drawn,
         evaluation=result,
         policy=policy,
         plot=plot,
@@ -209,17 +214,41 @@ class Ending:
   def _parameters(self) -> int:
     return sum(v.shape.num_elements() for v in self._agent.trainable_variables)
 
-  def _evaluate(self, policy: pathlib.Path) -> Optional[evaluation.Evaluation]:
+  def _evaluate(
+      self, greedy: pathlib.Path, mean_return: Optional[float]
+  ) -> tuple[Optional[evaluation.Evaluation], ...]:
+    """Evaluates the greedy policy; if it falls short, the other one, too.
+
+    It takes the less likely action nowhere, and may so come to where training
+    never was. The other one acts as training did, and as the published agent
+    does when it is evaluated.
+    """
     count = self._config.evaluation_episodes
     if not count:
-      return None
+      return None, None
     self._note(f'evaluating the greedy policy for {count} episodes')
+    result = self._episodes(greedy, self._config.evaluation_pictures)
+    if result is None or mean_return is None:
+      return result, None
+    if not result.falls_short(mean_return):
+      return result, None
+    self._note(
+        f'its mean return is {result.mean:.4g}, less than in training, where'
+        ' actions are drawn: evaluating the policy that draws them for'
+        f' {count} episodes'
+    )
+    return result, self._episodes(greedy.with_name('collect'), pictures=0)
+
+  def _episodes(
+      self, policy: pathlib.Path, pictures: int
+  ) -> Optional[evaluation.Evaluation]:
+    """Returns episodes with an exported policy; None if there were none."""
     try:
       return evaluation.evaluate(
           policy,
-          count,
+          self._config.evaluation_episodes,
           max_steps=self._config.evaluation_steps,
-          pictures=self._config.evaluation_pictures,
+          pictures=pictures,
           load=self._parts.load,
           stop=lambda: self._interrupted.requested,
           note=self._note,

@@ -80,6 +80,17 @@ class Evaluation:
   cut: int
   parallel: int
 
+  def falls_short(self, mean_return: float) -> bool:
+    """Returns whether this is worse than another mean return.
+
+    By four standard errors, and by a tenth of the other one.
+
+    Args:
+      mean_return: The other one, such as that of the last training episodes.
+    """
+    margin = max(4 * (self.standard_error or 0.0), 0.1 * abs(mean_return))
+    return self.mean < mean_return - margin
+
 
 @turns.one_at_a_time
 def evaluate(

@@ -1,5 +1,6 @@
 """The commands that a run prints at its end can be typed where it ended."""
 
+import dataclasses
 import pathlib
 import shlex
 import sys
@@ -9,6 +10,7 @@ import pytest
 from r2i_tf import errors
 from r2i_tf.programs import closing
 from r2i_tf.training import ending
+from r2i_tf.training import evaluation
 from r2i_tf.training import schedule
 
 _POLICY = pathlib.Path('runs/my run/policies/greedy')
@@ -22,6 +24,7 @@ def _summary(policy, failures=()):
       episodes=0,
       mean_return=None,
       minutes=0.1,
+      drawn=None,
       evaluation=None,
       policy=policy,
       plot=None,
@@ -88,3 +91,19 @@ def test_what_could_not_be_written_comes_after_the_report(capsys):
     closing.close(_summary(None, ('no room.', 'no light.')))
   assert capsys.readouterr().out.startswith('stopped because it has taken')
   closing.close(_summary(_POLICY))
+
+
+def test_both_policies_are_reported_where_both_were_evaluated():
+  """The one that draws has its figure, and the place where it lies."""
+
+  def episodes(mean):
+    return evaluation.Evaluation('t', 't', (), mean, 0.1, (mean,), 9, 0, 1)
+
+  summary = dataclasses.replace(
+      _summary(_POLICY), evaluation=episodes(0.25), drawn=episodes(0.75)
+  )
+  lines = closing.report(summary, 'page.html').split('\n')
+  greedy, drawn = (line for line in lines if 'episodes: 0.' in line)
+  assert greedy.startswith('greedy policy') and ': 0.25' in greedy
+  assert ': 0.75' in drawn
+  assert any(line.endswith(str(_POLICY.with_name('collect'))) for line in lines)

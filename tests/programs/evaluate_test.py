@@ -36,6 +36,7 @@ def _lines(**changes):
       episodes=0,
       mean_return=None,
       minutes=0.1,
+      drawn=None,
       evaluation=result,
       policy=pathlib.Path('run/policies/greedy'),
       plot=None,

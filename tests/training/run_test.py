@@ -59,6 +59,30 @@ def test_a_run_leaves_everything_that_it_promises(tmp_path, parallel):
   assert returns == [5.0] * summary.episodes
 
 
+@pytest.mark.parametrize(
+    'mean, error, is_short',
+    [(4.0, 0.2, True), (4.0, 0.3, False), (4.6, 0.0, False)],
+)
+def test_a_greedy_policy_that_falls_short_is_not_the_only_one_evaluated(
+    tmp_path, monkeypatch, mean, error, is_short
+):
+  """Of training's 5.0, by four standard errors and by a tenth."""
+  evaluate = evaluation.evaluate
+
+  def greedy_at(policy, *arguments, **options):
+    result = evaluate(policy, *arguments, **options)
+    if policy.name != 'greedy':
+      return result
+    return dataclasses.replace(result, mean=mean, standard_error=error)
+
+  monkeypatch.setattr(evaluation, 'evaluate', greedy_at)
+  config = fakes.config(evaluation_episodes=2)
+  summary = run.train(config, str(tmp_path), fakes.parts([]))
+  assert summary.evaluation.mean == mean
+  drawn = summary.drawn
+  assert (drawn is not None and drawn.returns == (5.0, 5.0)) is is_short
+
+
 def test_a_run_that_stopped_goes_on_with_all_of_its_counts(tmp_path):
   """Steps, train steps, weights, episodes and the train ratio continue."""
   agents = []
