@@ -78,7 +78,7 @@ _THREE = {
 }
 # The two, where the policy sees h and z alone.
 _SEEING = {'r2i': {}, 'gru': _gru('recurrent', 96)}
-# A state of step d lasts 1 / d steps and more: here longer than a sequence.
+# A state of step d lasts some 2 / d steps: here up to 200, of sequences of 64.
 _MOVING = {
     **_SEEING,
     'r2i-outlasting': {f'{_S3M}min_step': 0.01, f'{_S3M}max_step': 0.5},

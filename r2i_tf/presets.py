@@ -244,8 +244,6 @@ _DEBUG_RUN: Changes = {
 # Whatever moves shows in every frame: nothing has to be kept for long, and
 # values, sums of many rewards, have a long way to go (docs/learning.md).
 _MOVING: Changes = {
-    'agent.world_model.sequence_model.s3m.min_step': 0.01,
-    'agent.world_model.sequence_model.s3m.max_step': 0.5,
     'agent.world_model_optimizer.learning_rate': 1e-3,
     'agent.world_model.sequence_model.s3m.learning_rate': 1e-3,
     'agent.critic_optimizer.learning_rate': 1e-3,
@@ -253,6 +251,8 @@ _MOVING: Changes = {
 
 _IMAGES: Changes = {
     **_MOVING,
+    'agent.world_model.sequence_model.s3m.min_step': 0.01,
+    'agent.world_model.sequence_model.s3m.max_step': 0.5,
     'train_ratio': 32.0,
     'replay.batch_size': 8,
     'replay.sequence_length': 32,

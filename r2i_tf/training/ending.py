@@ -174,7 +174,18 @@ class Ending:
       with _told(told, greedy / evaluation.RESULT_FILE):
         self.export()
         policy = greedy
-        result, drawn = self._evaluate(greedy, mean_return)
+        result = self._evaluate(greedy, self._config.evaluation_pictures)
+      # The greedy policy takes the less likely action nowhere, and may so come
+      # to where training never was. The other one acts as training did, and as
+      # the published agent does when it is evaluated.
+      if result and mean_return is not None and result.falls_short(mean_return):
+        collect = self._paths.policies / 'collect'
+        self._note(
+            f'its mean return is {result.mean:.4g}, less than in training,'
+            ' where actions are drawn'
+        )
+        with _told(told, collect / evaluation.RESULT_FILE):
+          drawn = self._evaluate(collect, pictures=0)
     # A host that leaves would take those that are still busy with it.
     self._hosts.add([0])
     if has_episodes:
@@ -215,38 +226,17 @@ class Ending:
     return sum(v.shape.num_elements() for v in self._agent.trainable_variables)
 
   def _evaluate(
-      self, greedy: pathlib.Path, mean_return: Optional[float]
-  ) -> tuple[Optional[evaluation.Evaluation], ...]:
-    """Evaluates the greedy policy; if it falls short, the other one, too.
-
-    It takes the less likely action nowhere, and may so come to where training
-    never was. The other one acts as training did, and as the published agent
-    does when it is evaluated.
-    """
-    count = self._config.evaluation_episodes
-    if not count:
-      return None, None
-    self._note(f'evaluating the greedy policy for {count} episodes')
-    result = self._episodes(greedy, self._config.evaluation_pictures)
-    if result is None or mean_return is None:
-      return result, None
-    if not result.falls_short(mean_return):
-      return result, None
-    self._note(
-        f'its mean return is {result.mean:.4g}, less than in training, where'
-        ' actions are drawn: evaluating the policy that draws them for'
-        f' {count} episodes'
-    )
-    return result, self._episodes(greedy.with_name('collect'), pictures=0)
-
-  def _episodes(
       self, policy: pathlib.Path, pictures: int
   ) -> Optional[evaluation.Evaluation]:
     """Returns episodes with an exported policy; None if there were none."""
+    count = self._config.evaluation_episodes
+    if not count:
+      return None
+    self._note(f'evaluating the {policy.name} policy for {count} episodes')
     try:
       return evaluation.evaluate(
           policy,
-          self._config.evaluation_episodes,
+          count,
           max_steps=self._config.evaluation_steps,
           pictures=pictures,
           load=self._parts.load,
