@@ -241,8 +241,8 @@ _DEBUG_RUN: Changes = {
     **_of_agent(_DEBUG_AGENT),
 }
 
-# Whatever moves shows in every frame: nothing has to be kept for long, and
-# values, sums of many rewards, have a long way to go (docs/learning.md).
+# Where something moves, values are sums of many rewards, and have a long way to
+# go (docs/learning.md).
 _MOVING: Changes = {
     'agent.world_model_optimizer.learning_rate': 1e-3,
     'agent.world_model.sequence_model.s3m.learning_rate': 1e-3,
