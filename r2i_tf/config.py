@@ -367,6 +367,10 @@ class OptimizerConfig:
       `clip_norm`. Newer versions of DreamerV3 have 0.3. None: no such limit.
     warmup_steps: How many accepted steps the step size takes to grow from
       nothing to `learning_rate`, along a line.
+    update_clip: The largest root mean square of a variable's gradient over the
+      root of its second moment (arXiv 1804.04235, section 6, where it is 1); it
+      keeps single gradients, however large, from throwing back what is learned.
+      None: no such limit.
   """
 
   learning_rate: float = 1e-4
@@ -375,13 +379,15 @@ class OptimizerConfig:
   weight_decay: float = 0.0
   adaptive_clip: Optional[float] = None
   warmup_steps: int = 0
+  update_clip: Optional[float] = None
 
   def __post_init__(self) -> None:
     schema.require_positive(
         self, 'optimizer', 'learning_rate', 'epsilon', 'clip_norm'
     )
-    if self.adaptive_clip is not None:
-      schema.require_positive(self, 'optimizer', 'adaptive_clip')
+    for field in ('adaptive_clip', 'update_clip'):
+      if getattr(self, field) is not None:
+        schema.require_positive(self, 'optimizer', field)
     schema.require(
         self.warmup_steps >= 0,
         f'optimizer.warmup_steps is {self.warmup_steps}, but it must be at'

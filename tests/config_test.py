@@ -71,6 +71,7 @@ def test_fields_change_by_their_dotted_names():
     'field, value, sentence',
     [
         ('critic_optimizer.adaptive_clip', 0.0, 'must be positive'),
+        ('world_model_optimizer.update_clip', 0.0, 'must be positive'),
         ('actor_optimizer.warmup_steps', -1, 'must be at least 0'),
         ('behavior.replay_critic_scale', -0.3, 'must be at least 0'),
         ('world_model.posterior', 'recurent', "did you mean 'recurrent'"),

@@ -12,6 +12,7 @@ has to compile in a train step. Here gradients and moments are one vector each.
 """
 
 from collections.abc import Sequence
+from typing import Optional
 
 import tensorflow as tf
 
@@ -35,6 +36,7 @@ class FlatAdam(tf.Module):
       group: networks.ParameterGroup,
       epsilon: float,
       warmup_steps: int = 0,
+      update_clip: Optional[float] = None,
   ):
     """Creates the moments, all zero.
 
@@ -43,12 +45,13 @@ class FlatAdam(tf.Module):
       epsilon: Added to the root of the corrected second moment.
       warmup_steps: How many accepted steps the step size takes to grow to that
         of the group: step t of them takes its share t / warmup_steps.
+      update_clip: The largest u of a variable, see `apply`; None: no limit.
     """
     super().__init__(name=f'{group.name}_adam')
     self._variables = tuple(group.variables)
     self._rate, self._epsilon = group.learning_rate, epsilon
     self._decay = group.weight_decay
-    self._warmup_steps = warmup_steps
+    self._warmup_steps, self._update_clip = warmup_steps, update_clip
     self._sizes = [v.shape.num_elements() for v in self._variables]
     with self.name_scope:
       self._m, self._v = (
@@ -94,10 +97,18 @@ class FlatAdam(tf.Module):
   def apply(self, gradient: tf.Tensor, accept: tf.Tensor) -> None:
     """Updates all variables, or none.
 
-      m = m + (1 - beta_1) (g - m),  v = v + (1 - beta_2) (g^2 - v)
+      v = v + (1 - beta_2) (g^2 - v),  m = m + (1 - beta_1) (c g - m)
       w = w - rate (m' / (sqrt(v') + epsilon) + decay w)
 
-    with m' = m / (1 - beta_1^t) and v' = v / (1 - beta_2^t) at step t.
+    with m' = m / (1 - beta_1^t) and v' = v / (1 - beta_2^t) at step t, and
+
+      c = min(1, update_clip / u),  u = RMS(g / (sqrt(v') + epsilon))
+
+    of each variable: the update clipping of Adafactor (arXiv 1804.04235,
+    section 6), before the first moment. Once a task is learned, gradients are
+    small and v follows them down; a gradient of thirty times that size, of a
+    sequence that is not learned yet, would then stay in m for ten steps, each
+    of which moves the weights as far as forty usual ones.
 
     A refused gradient turns all three into "add zero": one selection and one
     factor, instead of a branch or a copy of every moment.
@@ -114,17 +125,31 @@ class FlatAdam(tf.Module):
     # v' is not made: its factor is taken out of the root.
     spread = tf.sqrt(1 - _BETA_2**steps)
     correction = spread / (1 - _BETA_1**steps)
-    m = self._m + factor * (1 - _BETA_1) * (gradient - self._m)
     v = self._v + factor * (1 - _BETA_2) * (tf.square(gradient) - self._v)
+    root = tf.sqrt(v) + spread * self._epsilon
+    if self._update_clip is not None:
+      gradient = self._limited(gradient, spread / root)
+    m = self._m + factor * (1 - _BETA_1) * (gradient - self._m)
     self._m.assign(m)
     self._v.assign(v)
     rate = factor * self._rate
     if self._warmup_steps:
       rate *= tf.minimum(1.0, steps / self._warmup_steps)
-    update = rate * correction * m / (tf.sqrt(v) + spread * self._epsilon)
+    update = rate * correction * m / root
     parts = tf.split(update, self._sizes)
     for variable, part in zip(self._variables, parts):
       change = tf.reshape(part, variable.shape)
       if self._decay and variable.shape.rank > 1:
         change += rate * self._decay * variable
       variable.assign_sub(change)
+
+  def _limited(self, gradient: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient, no variable's larger than `update_clip` allows."""
+    parts = []
+    squares = tf.split(tf.square(gradient * scale), self._sizes)
+    for part, square in zip(tf.split(gradient, self._sizes), squares):
+      update = tf.sqrt(tf.reduce_mean(square))
+      parts.append(
+          part * (self._update_clip / tf.maximum(update, self._update_clip))
+      )
+    return tf.concat(parts, 0)

@@ -64,7 +64,10 @@ class Updates(tf.Module):
         self._settings[group.name] = settings
         self._variables_of[group.name] = group.variables
         self._optimizers[group.name] = optimizer_lib.FlatAdam(
-            group, settings.epsilon, settings.warmup_steps
+            group,
+            settings.epsilon,
+            settings.warmup_steps,
+            settings.update_clip,
         )
     self.of_world_model = (
         'world_model',

@@ -116,3 +116,56 @@ def test_warmup_grows_along_a_line():
           rtol=1e-3,
           atol=1e-6,
       )
+
+
+def test_update_clipping_is_its_formula():
+  """Of each variable apart, by the moment that the gradient is a part of.
+
+  The second moment sees the gradient as it is: where gradients stay large, they
+  are soon within the limit.
+  """
+  variables = _variables()
+  group = networks.ParameterGroup('adam', variables, 1e-2, 0.0)
+  flat = optimizer_lib.FlatAdam(group, _EPSILON, update_clip=1.5)
+  sizes = [v.shape.num_elements() for v in variables]
+  m, v = np.zeros(sum(sizes)), np.zeros(sum(sizes))
+  limits = set()
+  for step in range(1, 6):
+    gradients = _gradients(variables, step)
+    if step == 5:
+      gradients[1] *= 100.0
+    flat.apply(flat.flatten(gradients), tf.constant(True))
+    gradient = np.concatenate([np.ravel(g) for g in gradients])
+    v += 0.001 * (gradient**2 - v)
+    update = gradient / (np.sqrt(v / (1 - 0.999**step)) + _EPSILON)
+    clipped = []
+    ends = np.cumsum(sizes)[:-1]
+    for part, of_part in zip(np.split(gradient, ends), np.split(update, ends)):
+      limit = min(1, 1.5 / np.sqrt(np.mean(of_part**2)))
+      clipped.append(part * limit)
+      limits.add((step, round(limit, 3)))
+    m += 0.1 * (np.concatenate(clipped) - m)
+    np.testing.assert_allclose(flat.slots[0], m, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(flat.slots[1], v, rtol=1e-4)
+  assert min(limit for step, limit in limits if step < 5) == 1
+  assert min(limit for step, limit in limits if step == 5) < 0.8
+
+
+def test_update_clipping_holds_the_weights_where_a_gradient_is_far_too_large():
+  """One of a thousand times the usual size moves them as two usual ones do."""
+  moved = {}
+  for update_clip in (None, 1.0):
+    variables = _variables()
+    group = networks.ParameterGroup('adam', variables, 1e-2, 0.0)
+    flat = optimizer_lib.FlatAdam(group, _EPSILON, update_clip=update_clip)
+    for step in range(100):
+      flat.apply(flat.flatten(_gradients(variables, step)), tf.constant(True))
+    before = [v.numpy() for v in variables]
+    large = [1000.0 * g for g in _gradients(variables, 100)]
+    flat.apply(flat.flatten(large), tf.constant(True))
+    for step in range(101, 110):
+      flat.apply(flat.flatten(_gradients(variables, step)), tf.constant(True))
+    moved[update_clip] = max(
+        np.abs(v.numpy() - w).mean() for v, w in zip(variables, before)
+    )
+  assert moved[1.0] < 0.02 < 0.05 < moved[None]

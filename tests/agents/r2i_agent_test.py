@@ -282,7 +282,11 @@ def test_loss_changes_nothing(agent):
                 'norm': agent_config.Norm.RMS,
                 'starts_per_sequence': 2,
                 'replay_critic_scale': 0.3,
-                'optimizer': {'adaptive_clip': 0.3, 'warmup_steps': 2},
+                'optimizer': {
+                    'adaptive_clip': 0.3,
+                    'warmup_steps': 2,
+                    'update_clip': 1.0,
+                },
             },
         ),
     ],

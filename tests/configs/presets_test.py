@@ -207,7 +207,7 @@ _UNPUBLISHED = {
     *(
         f'agent.{network}_optimizer.{field}'
         for network in ('world_model', 'actor', 'critic')
-        for field in ('adaptive_clip', 'warmup_steps')
+        for field in ('adaptive_clip', 'warmup_steps', 'update_clip')
     ),
     _BEHAVIOR + 'replay_critic_scale',
     _MEMORY + 's3m.rematerialize',
