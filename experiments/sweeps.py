@@ -84,6 +84,9 @@ _MOVING = {
     'r2i-outlasting': {f'{_S3M}min_step': 0.01, f'{_S3M}max_step': 0.5},
 }
 
+# The runs on the page that are older than update clipping; the quick start of
+# today has it.
+_UNCLIPPED = {'agent.world_model_optimizer.update_clip': None}
 # Episodes of memory_len and its like, whose score is that of the last answers.
 _LENGTHS = {10: 9, 30: 15, 60: 18, 100: 22}
 _MEMORY_STEPS = {10: 40_000, 30: 60_000, 60: 60_000, 100: 75_000}
@@ -96,7 +99,7 @@ def memory_len() -> list[sweeps.Setting]:
   for length, index in _LENGTHS.items():
     task = f'bsuite/memory_len/{index}'
     seeds = (0, 1, 2) if length in (30, 100) else (0,)
-    changes = {'steps': _MEMORY_STEPS[length], **_ENDS}
+    changes = {'steps': _MEMORY_STEPS[length], **_ENDS, **_UNCLIPPED}
     found += _settings(_THREE, task, 'quickstart', changes, seeds=seeds)
     if length in (10, 30):
       found.append(_ppo(task, 300_000, stop_at_return=0.95))
@@ -108,7 +111,7 @@ def discounting_chain() -> list[sweeps.Setting]:
   found = []
   for index in range(5):
     task = f'bsuite/discounting_chain/{index}'
-    changes = {'steps': 50_000, 'stop_at_return': None}
+    changes = {'steps': 50_000, 'stop_at_return': None, **_UNCLIPPED}
     found += _settings(
         _R2I_AND_GRU, task, 'quickstart', changes, threshold=1.05, window=50
     )
@@ -122,7 +125,7 @@ def memory_size() -> list[sweeps.Setting]:
   agents = {**_R2I_AND_GRU, 'r2i-long-steps': long_steps}
   found = []
   for index in (0, 2, 4):
-    changes = {'steps': 20_000, **_ENDS}
+    changes = {'steps': 20_000, **_ENDS, **_UNCLIPPED}
     if index == 4:
       # Five bits make 32 states, and the latents of the quick start 16.
       changes['agent.world_model.latent.groups'] = 3
@@ -136,7 +139,7 @@ def umbrella_length() -> list[sweeps.Setting]:
   """The first step's choice, paid for after 10, 30 and 100. 45 minutes."""
   found = []
   for index in (9, 15, 22):
-    changes = {'steps': 50_000, 'stop_at_return': None}
+    changes = {'steps': 50_000, 'stop_at_return': None, **_UNCLIPPED}
     task = f'bsuite/umbrella_length/{index}'
     found += _settings(_R2I_AND_GRU, task, 'quickstart', changes)
   return found
@@ -218,7 +221,7 @@ def ablations() -> list[sweeps.Setting]:
       'convolution': {**unbroken, f'{_S3M}computation': 'convolution'},
   }
   task = f'bsuite/memory_len/{_LENGTHS[30]}'
-  changes = {'steps': _MEMORY_STEPS[30], **_ENDS}
+  changes = {'steps': _MEMORY_STEPS[30], **_ENDS, **_UNCLIPPED}
   found = _settings(agents, task, 'quickstart', changes, seeds=(0, 1))
   # The first is that of memory_len, which has more seeds.
   return [

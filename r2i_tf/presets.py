@@ -358,6 +358,9 @@ _QUICKSTART: Changes = {
     # Of 8 starts too few lie before an end, and a policy that is right in 98%
     # of the episodes slips back to 90%.
     'agent.behavior.starts_per_sequence': 32,
+    # What is learned stays learned: without it a gradient of thirty times the
+    # usual size threw three runs of eight back (docs/learning.md).
+    'agent.world_model_optimizer.update_clip': 1.0,
 }
 
 # Runs by name and variant; '' is the variant of a name alone.

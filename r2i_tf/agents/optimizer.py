@@ -108,7 +108,7 @@ class FlatAdam(tf.Module):
     section 6), before the first moment. Once a task is learned, gradients are
     small and v follows them down; a gradient of thirty times that size, of a
     sequence that is not learned yet, would then stay in m for ten steps, each
-    of which moves the weights as far as forty usual ones.
+    of which moves the weights as far as fifty usual ones.
 
     A refused gradient turns all three into "add zero": one selection and one
     factor, instead of a branch or a copy of every moment.

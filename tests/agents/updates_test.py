@@ -88,6 +88,20 @@ def test_warmup_is_that_of_the_settings():
     np.testing.assert_allclose(change, share * moved[0][name], atol=1e-5)
 
 
+def test_update_clipping_is_that_of_the_settings():
+  """A large gradient is held in both groups of the world model alone."""
+  updates = _updates(update_clip=1.0)
+  for _ in range(20):
+    updates.apply(_gradients(updates, 1e-3))
+  before = {n: np.array(o.slots[0]) for n, o in updates.optimizers.items()}
+  large = _gradients(updates, 1.0)
+  updates.apply(large)
+  for name, optimizer in updates.optimizers.items():
+    entered = optimizer.slots[0] - 0.9 * before[name]
+    held = tf.norm(entered) < 0.099 * tf.norm(large[name])
+    assert held == (name in updates.of_world_model)
+
+
 def test_the_norm_of_a_large_model_is_right():
   """Squares of more numbers than float32 can count one by one."""
   norm = tf.function(updates_lib._norm, jit_compile=True)(tf.ones([2**25 + 3]))
