@@ -81,11 +81,16 @@ def main(_: Any) -> None:
   for case in _cases():
     if _AGAIN.value or case not in rows:
       rows[case] = _compile(case)
-      _write(list(rows.values()))
-  _write(list(rows.values()))
+      _report(list(rows.values()))
+  _report(list(rows.values()))
+
+
+def _report(rows: list[dict[str, Any]]) -> None:
+  """Writes the file of rows, and the page's tables of it."""
+  _write(rows)
   document = _ROOT / 'docs' / 'performance.md'
-  tables.insert(document, 'tpu_preflight', _table(list(rows.values())))
-  tables.insert(document, 'tpu_shared', _shared_table(list(rows.values())))
+  tables.insert(document, 'tpu_preflight', _table(rows))
+  tables.insert(document, 'tpu_shared', _shared_table(rows))
 
 
 def _cases() -> list[_Case]:
