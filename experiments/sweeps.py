@@ -84,9 +84,10 @@ _MOVING = {
     'r2i-outlasting': {f'{_S3M}min_step': 0.01, f'{_S3M}max_step': 0.5},
 }
 
-# The runs on the page that are older than update clipping; the quick start of
-# today has it.
+# Of sweeps whose runs on the page are older than the quick start's update
+# clipping: so they can be made again as they were.
 _UNCLIPPED = {'agent.world_model_optimizer.update_clip': None}
+
 # Episodes of memory_len and its like, whose score is that of the last answers.
 _LENGTHS = {10: 9, 30: 15, 60: 18, 100: 22}
 _MEMORY_STEPS = {10: 40_000, 30: 60_000, 60: 60_000, 100: 75_000}
