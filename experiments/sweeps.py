@@ -100,7 +100,7 @@ def memory_len() -> list[sweeps.Setting]:
   for length, index in _LENGTHS.items():
     task = f'bsuite/memory_len/{index}'
     seeds = (0, 1, 2) if length in (30, 100) else (0,)
-    changes = {'steps': _MEMORY_STEPS[length], **_ENDS, **_UNCLIPPED}
+    changes = {'steps': _MEMORY_STEPS[length], **_ENDS}
     found += _settings(_THREE, task, 'quickstart', changes, seeds=seeds)
     if length in (10, 30):
       found.append(_ppo(task, 300_000, stop_at_return=0.95))
@@ -196,7 +196,7 @@ def ablations() -> list[sweeps.Setting]:
   # be held against the policy that sees h.
   channels = {_POLICY_INPUT: 'output', f'{_S3M}state_size': 8}
   agents = {
-      'r2i': {},
+      'r2i-unclipped': {},
       'policy-sees-h': {_POLICY_INPUT: 'output'},
       'policy-sees-x': {_POLICY_INPUT: 'hidden'},
       'recurrent-posterior': {_POSTERIOR: 'recurrent'},
@@ -224,11 +224,13 @@ def ablations() -> list[sweeps.Setting]:
   task = f'bsuite/memory_len/{_LENGTHS[30]}'
   changes = {'steps': _MEMORY_STEPS[30], **_ENDS, **_UNCLIPPED}
   found = _settings(agents, task, 'quickstart', changes, seeds=(0, 1))
-  # The first is that of memory_len, which has more seeds.
-  return [
-      next(s for s in memory_len() if (s.name, s.task) == ('r2i', task)),
-      *found[1:],
-  ]
+  # With update clipping it is a run of memory_len, which has more seeds.
+  clipped = next(
+      setting
+      for setting in memory_len()
+      if (setting.name, setting.task) == ('r2i', task)
+  )
+  return [clipped, *found]
 
 
 def memory_300() -> list[sweeps.Setting]:
