@@ -130,7 +130,7 @@ def _train(variant: Variant):
         variable.assign(variable / _UNITS**0.5)
   settings = agent_config.OptimizerConfig(variant.learning_rate)
   variables = model.trainable_variables
-  optimizer = optimizer_lib.FlatAdam(
+  optimizer = optimizer_lib.GroupAdam(
       networks.ParameterGroup('model', variables, variant.learning_rate, 0.0),
       settings.epsilon,
   )
@@ -143,7 +143,7 @@ def _train(variant: Variant):
         tape.gradient(loss, variables, unconnected_gradients='zero'),
         settings.clip_norm,
     )
-    optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
+    optimizer.apply(optimizer.join(gradients), tf.constant(True))
     predicted = model.reward(model.features.of(observed.state)).mean()
     right = tf.cast(ends & (predicted * experience.reward > 0), tf.float32)
     return tf.reduce_sum(right) / tf.reduce_sum(tf.cast(ends, tf.float32))

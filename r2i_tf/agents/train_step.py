@@ -31,6 +31,7 @@ from r2i_tf import config as agent_config
 from r2i_tf import draws
 from r2i_tf import rematerialization
 from r2i_tf.agents import experience as experience_lib
+from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.agents import replicas
 from r2i_tf.agents import starts
 from r2i_tf.agents import updates as updates_lib
@@ -68,8 +69,8 @@ class Learned(NamedTuple):
   """What the second stage leaves to the others.
 
   Attributes:
-    gradients: Of the groups of world model and critic, flat; of the actor,
-      where actions are continuous, that of `critique.ascent`.
+    gradients: Of the groups of world model and critic; of the actor, where
+      actions are continuous, that of `critique.ascent`.
     outcome: Imagined trajectories, without gradient.
     critique: Of them.
     returns: float32 [M], those that the percentiles are taken of.
@@ -91,14 +92,14 @@ class Improved(NamedTuple):
   """What the third stage leaves to the last.
 
   Attributes:
-    gradient: The actor's, flat.
+    gradient: The actor's, in blocks.
     percentiles: The moving ones, with the returns of all replicas.
     scale: Of the returns by these percentiles.
     loss: Of the actor.
     metrics: Scalars to report.
   """
 
-  gradient: tf.Tensor
+  gradient: optimizer_lib.Blocks
   percentiles: tf.Tensor
   scale: tf.Tensor
   loss: tf.Tensor
@@ -345,7 +346,10 @@ class TrainStep(tf.Module):
       )
     gradient = self.updates.gradients(tape, loss, ['actor'])['actor']
     if self._behavior.actions.differentiable:
-      gradient -= learned.gradients['actor'] / scale
+      gradient = [
+          g - earlier / scale
+          for g, earlier in zip(gradient, learned.gradients['actor'])
+      ]
     return Improved(gradient, percentiles, scale, loss, metrics)
 
   def _update(

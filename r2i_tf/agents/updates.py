@@ -1,7 +1,7 @@
 """The groups of parameters of an agent, their gradients and their optimisers.
 
 Each group is clipped by a norm of its own, or each of its variables is, and has
-an optimiser of its own; its gradient is one vector.
+an optimiser of its own; its gradient comes in the blocks of that.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.world_model import WorldModel
 
-# By group, float32 vectors.
-Gradients = dict[str, tf.Tensor]
+# By group.
+Gradients = dict[str, optimizer_lib.Blocks]
 
 _ROW = 4096
 
@@ -54,7 +54,7 @@ class Updates(tf.Module):
     }
     self._settings: dict[str, agent_config.OptimizerConfig] = {}
     self._variables_of: dict[str, tuple[tf.Variable, ...]] = {}
-    self._optimizers: dict[str, optimizer_lib.FlatAdam] = {}
+    self._optimizers: dict[str, optimizer_lib.GroupAdam] = {}
     for name, (settings, variables, apart) in networks_of.items():
       group = networks.ParameterGroup(
           name, variables, settings.learning_rate, settings.weight_decay
@@ -63,7 +63,7 @@ class Updates(tf.Module):
       for group in groups:
         self._settings[group.name] = settings
         self._variables_of[group.name] = group.variables
-        self._optimizers[group.name] = optimizer_lib.FlatAdam(
+        self._optimizers[group.name] = optimizer_lib.GroupAdam(
             group,
             settings.epsilon,
             settings.warmup_steps,
@@ -80,7 +80,7 @@ class Updates(tf.Module):
     return tuple(v for group in self._variables_of.values() for v in group)
 
   @property
-  def optimizers(self) -> Mapping[str, optimizer_lib.FlatAdam]:
+  def optimizers(self) -> Mapping[str, optimizer_lib.GroupAdam]:
     """The optimiser of each group."""
     return self._optimizers
 
@@ -108,7 +108,7 @@ class Updates(tf.Module):
         loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     return {
-        group: self._optimizers[group].flatten(of_group)
+        group: self._optimizers[group].join(of_group)
         for group, of_group in zip(groups, gradients)
     }
 
@@ -128,12 +128,12 @@ class Updates(tf.Module):
     norms: dict[str, tf.Tensor] = {}
     for name, settings in self._settings.items():
       gradient = gradients[name]
-      # What has come from other hosts has lost it.
-      gradient.set_shape(self._optimizers[name].slots[0].shape)
+      for block, shape in zip(gradient, self._optimizers[name].shapes):
+        block.set_shape(shape)  # What has come from other hosts has lost it.
       norm = _norm(gradient)
       if settings.adaptive_clip is None:
-        [clipped[name]], _ = tf.clip_by_global_norm(
-            [gradient], settings.clip_norm, norm
+        clipped[name], _ = tf.clip_by_global_norm(
+            gradient, settings.clip_norm, norm
         )
       else:
         clipped[name] = self._optimizers[name].clip_adaptively(
@@ -146,15 +146,19 @@ class Updates(tf.Module):
     return finite, norms
 
 
-def _norm(vector: tf.Tensor) -> tf.Tensor:
-  """Returns the Euclidean norm of float32 [N], for any N.
+def _norm(blocks: optimizer_lib.Blocks) -> tf.Tensor:
+  """Returns the Euclidean norm of all elements of float32 arrays.
 
   A float32 to which one square after the other is added stops growing at 2^24
   of them, and a large model has more: so the norm of the norms of rows. (XLA
   would make one sum of a sum of sums.)
   """
-  rest = vector.shape[0] % _ROW
-  rows = tf.reshape(vector[: vector.shape[0] - rest], [-1, _ROW])
-  return tf.norm(
-      tf.concat([tf.norm(rows, axis=1), vector[vector.shape[0] - rest :]], 0)
-  )
+  norms = []
+  for block in blocks:
+    if block.shape.rank > 1:
+      norms.append(tf.reshape(tf.norm(block, axis=-1), [-1]))
+      continue
+    whole = block.shape[0] - block.shape[0] % _ROW
+    rows = tf.reshape(block[:whole], [-1, _ROW])
+    norms += [tf.norm(rows, axis=1), block[whole:]]
+  return tf.norm(tf.concat(norms, 0))

@@ -56,7 +56,7 @@ def test_actor_learns_to_push_a_point_to_the_middle(spec):
   optimizers = [
       (
           variables,
-          optimizer_lib.FlatAdam(
+          optimizer_lib.GroupAdam(
               networks.ParameterGroup(name, variables, 3e-3, 0.0), 1e-5
           ),
       )
@@ -74,7 +74,7 @@ def test_actor_learns_to_push_a_point_to_the_middle(spec):
     for (variables, optimizer), loss in zip(
         optimizers, (losses.actor, losses.critic)
     ):
-      gradient = optimizer.flatten(
+      gradient = optimizer.join(
           tape.gradient(loss, variables, unconnected_gradients='zero')
       )
       optimizer.apply(gradient, tf.constant(True))

@@ -43,7 +43,7 @@ def test_reward_of_a_bit_seen_before(cut):
   config = agent_config.R2IConfig.preset('debug')
   model = WorldModel(tf.TensorSpec([1]), 1, config.world_model)
   variables = model.trainable_variables
-  optimizer = optimizer_lib.FlatAdam(
+  optimizer = optimizer_lib.GroupAdam(
       networks.ParameterGroup('model', variables, 3e-3, 0.0),
       config.world_model_optimizer.epsilon,
   )
@@ -53,7 +53,7 @@ def test_reward_of_a_bit_seen_before(cut):
     with tf.GradientTape() as tape:
       loss, observed, _ = losses.loss(model, experience, seed)
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
-    optimizer.apply(optimizer.flatten(gradients), tf.constant(True))
+    optimizer.apply(optimizer.join(gradients), tf.constant(True))
     predicted = model.reward(model.features.of(observed.state)).mean()[:, -1]
     return predicted * experience.reward[:, -1] > 0
 
