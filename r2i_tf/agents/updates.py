@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from r2i_tf import config as agent_config
 from r2i_tf import networks
+from r2i_tf import rematerialization
 from r2i_tf.agents import optimizer as optimizer_lib
 from r2i_tf.behavior import ActorCritic
 from r2i_tf.world_model import WorldModel
@@ -108,7 +109,7 @@ class Updates(tf.Module):
         loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
     return {
-        group: self._optimizers[group].join(of_group)
+        group: _whole(self._optimizers[group].join(of_group))
         for group, of_group in zip(groups, gradients)
     }
 
@@ -144,6 +145,14 @@ class Updates(tf.Module):
     for name, optimizer in self._optimizers.items():
       optimizer.apply(clipped[name], finite)
     return finite, norms
+
+
+def _whole(blocks: optimizer_lib.Blocks) -> optimizer_lib.Blocks:
+  """Returns the blocks once all of them are there, as a vector would be.
+
+  Else XLA may put one off, and keeps the activations that it is made of.
+  """
+  return rematerialization.together(blocks) if len(blocks) > 1 else blocks
 
 
 def _norm(blocks: optimizer_lib.Blocks) -> tf.Tensor:
