@@ -56,16 +56,21 @@ def is_installed() -> bool:
   return all(map(importlib.util.find_spec, ('bsuite', 'pandas', 'plotnine')))
 
 
+def has_score(run: runs_lib.Run) -> bool:
+  """Returns whether a run has episodes of a setting that BSuite scores."""
+  # Those with arguments of one's own are none of its settings.
+  return run.task.startswith(SUITE) and '?' not in run.task and run.has_curve
+
+
 def scores(runs: Sequence[runs_lib.Run]) -> list[Score]:
   """Returns the score of each setting on each experiment.
 
   Args:
-    runs: Of any suite; those of BSuite with finished episodes count.
+    runs: Of any suite; those that have a score count.
   """
   groups: dict[tuple[str, str], list[runs_lib.Run]] = {}
   for run in runs:
-    # Settings with arguments of one's own are none that BSuite scores.
-    if run.task.startswith(SUITE) and '?' not in run.task and run.has_curve:
+    if has_score(run):
       experiment = run.task.split('/')[1]
       groups.setdefault((experiment, run.setting), []).append(run)
   return [

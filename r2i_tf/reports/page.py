@@ -177,7 +177,7 @@ def _scores(
   """Returns the sections of scores over tasks, and writes scores.csv."""
   parts: list[_Scores] = []
   lines: list[Mapping[str, Any]] = []
-  if any(run.task.startswith(bsuite_scores.SUITE) for run in runs):
+  if any(map(bsuite_scores.has_score, runs)):
     if bsuite_scores.is_installed():
       of_bsuite = bsuite_scores.scores(runs)
       parts.append(_bsuite(of_bsuite))

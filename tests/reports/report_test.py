@@ -110,6 +110,20 @@ def test_a_sweep_that_is_not_finished(tmp_path):
     assert len(list(csv.DictReader(file))) == 6
 
 
+@pytest.mark.parametrize('own', [True, False])
+def test_only_bsuites_own_settings_have_its_scores(own, tmp_path):
+  """A task with arguments of one's own is none; there is no empty table."""
+  task = 'bsuite/memory_len' + ('/0' if own else '?memory_length=300')
+  setting = settings.Setting('a', task, 'quickstart', window=1)
+  [run] = sweep_runs.expand([setting], tmp_path)
+  book = sweep_runs.Book(tmp_path)
+  book.write([setting])
+  made.run(run.workdir, [0, 1, 1])
+  book.note(run)
+  text = page.write(runs.collect([tmp_path]), tmp_path / 'page')
+  assert ("BSuite's scores" in text) == own
+
+
 def test_runs_alone_are_grouped_by_their_differences():
   """Seeds, and how long a run may take, are none."""
   base = {'task': 't', 'seed': 0, 'agent': {'world_model': {'bins': 255}}}
