@@ -15,6 +15,7 @@ elsewhere.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import types
 from typing import Any
 
 from r2i_tf import sweeps
@@ -240,11 +241,24 @@ def memory_300() -> list[sweeps.Setting]:
 
 def memory_1000() -> list[sweeps.Setting]:
   """One bit for 1,000 steps, in two hours each. 240 minutes."""
-  return _long_memory(1000, 120, 2)
+  # Episodes enough that they cannot be learned by heart instead.
+  return _long_memory(
+      1000,
+      120,
+      2,
+      {
+          'steps': 3_000_000,
+          'replay.capacity': 1_000_000,
+          'prefill': 262_144,
+      },
+  )
 
 
 def _long_memory(
-    length: int, minutes: float, batch_size: int
+    length: int,
+    minutes: float,
+    batch_size: int,
+    others: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> list[sweeps.Setting]:
   # Two episodes and more in a sequence, so that there are ends in it.
   changes = {
@@ -257,6 +271,7 @@ def _long_memory(
       'evaluation_episodes': 10,
       # A state that moves by no more than its step lasts as long.
       f'{_S3M}min_step': 0.001,
+      **others,
   }
   return _settings(
       _R2I_AND_GRU,
