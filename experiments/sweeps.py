@@ -236,28 +236,24 @@ def ablations() -> list[sweeps.Setting]:
 
 def memory_300() -> list[sweeps.Setting]:
   """One bit for 300 steps, in an hour each. 120 minutes."""
-  return _long_memory(300, 60, 4)
+  return _long_memory(300, 60)
 
 
 def memory_1000() -> list[sweeps.Setting]:
   """One bit for 1,000 steps, in two hours each. 240 minutes."""
-  # Episodes enough that they cannot be learned by heart instead.
-  return _long_memory(
-      1000,
-      120,
-      2,
-      {
-          'steps': 3_000_000,
-          'replay.capacity': 1_000_000,
-          'prefill': 262_144,
-      },
-  )
+  # In episodes as much as for 300 steps: of fewer the world model learns each by
+  # heart, and of more it learns nothing.
+  more = {
+      'steps': 3_000_000,
+      'replay.capacity': 1_300_000,
+      'prefill': 110_000,
+  }
+  return _long_memory(1000, 120, more)
 
 
 def _long_memory(
     length: int,
     minutes: float,
-    batch_size: int,
     others: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> list[sweeps.Setting]:
   # Two episodes and more in a sequence, so that there are ends in it.
@@ -265,7 +261,7 @@ def _long_memory(
       'steps': 1_000_000,
       'max_minutes': minutes,
       'replay.sequence_length': 2 * (length + 12),
-      'replay.batch_size': batch_size,
+      'replay.batch_size': 4,
       'replay.capacity': 400_000,
       'prefill': 32_768,
       'evaluation_episodes': 10,
