@@ -241,8 +241,8 @@ def memory_300() -> list[sweeps.Setting]:
 
 def memory_1000() -> list[sweeps.Setting]:
   """One bit for 1,000 steps, in two hours each. 240 minutes."""
-  # In episodes as much as for 300 steps: of fewer the world model learns each by
-  # heart, and of more it learns nothing.
+  # In episodes as much as for 300 steps: with fewer the world model learns each
+  # by heart, and with more nothing.
   more = {
       'steps': 3_000_000,
       'replay.capacity': 1_300_000,
