@@ -217,10 +217,12 @@ def _shared_table(rows: Sequence[dict[str, Any]]) -> str:
   for row in rows:
     if row['replicas'] > 1:
       cost = row['cost'] or {}
+      exchanges = cost.get('exchanges')
       lines.append(
           f'| `{row["recipe"]}` | {row["precision"].replace("mixed_", "")} |'
           f' {row["chip"]} | {row["batch_size"]} | {_fit(row)} |'
-          f' {_gb(cost.get("repeated_bytes"))} | {cost.get("exchanges", "")} |'
+          f' {_gb(cost.get("repeated_bytes"))} |'
+          f' {"" if exchanges is None else exchanges} |'
       )
   return '\n'.join(lines) + '\n'
 

@@ -51,19 +51,19 @@ class Cost:
     flops: Floating point operations, with the body of every loop counted once,
       as XLA counts. Imagination is a loop of `horizon` iterations.
     repeated_flops: The same with every iteration counted; None where it is
-      unknown how often a loop runs.
+      unknown how often a loop runs, or what the compiler has made of it.
     bytes_accessed: Bytes read and written, with the body of every loop counted
       once. Memory on the chip is in it, and so is the padding of arrays.
     repeated_bytes: The same with every iteration counted, but without padding;
       None as before.
-    exchanges: How often the replicas exchange something.
+    exchanges: How often the replicas exchange something; None as before.
   """
 
   flops: float
   repeated_flops: Optional[float]
   bytes_accessed: float
   repeated_bytes: Optional[float]
-  exchanges: int
+  exchanges: Optional[int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _parts(report: Report) -> list[str]:
       _line('', _count(cost.repeated_flops), 'every iteration counted'),
       _line('accessed', _size(cost.bytes_accessed), once),
       _line('', _size(cost.repeated_bytes), 'every iteration, no padding'),
-      _line('exchanges', str(cost.exchanges), 'between replicas'),
+      _line('exchanges', _number(cost.exchanges), 'between replicas'),
       '',
       'time',
       *seconds,
@@ -258,6 +258,10 @@ def _help(report: Report) -> list[str]:
 
 def _line(name: str, amount: str, remark: str = '') -> str:
   return f'  {name:12} {amount:>12}  {remark}'.rstrip()
+
+
+def _number(count: Optional[int]) -> str:
+  return 'unknown' if count is None else str(count)
 
 
 def _size(amount: Optional[float]) -> str:

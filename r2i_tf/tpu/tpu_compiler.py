@@ -106,17 +106,26 @@ def _compile(
     seconds = time.monotonic() - start
   memory = executable.get_compiled_memory_stats()
   cost = executable.cost_analysis()
-  [optimized] = executable.hlo_modules()
-  text = optimized.to_string()
+  try:
+    [optimized] = executable.hlo_modules()
+    counted = _counted(optimized.to_string())
+  except jax.errors.JaxRuntimeError as error:
+    # A program for v6e can have operations that JAX does not read.
+    print(f'the program cannot be read: {error}', file=sys.stderr)
+    counted = dict.fromkeys(('exchanges', 'repeated_flops', 'repeated_bytes'))
   return {
       'device': devices[0].device_kind,
       'compile_seconds': seconds,
       **{name: getattr(memory, theirs) for name, theirs in _BYTES.items()},
       'flops': cost['flops'],
       'bytes_accessed': cost['bytes accessed'],
-      'exchanges': len(re.findall(_EXCHANGES, text)),
-      **_repeated(text),
+      **counted,
   }
+
+
+def _counted(text: str) -> dict[str, Optional[float]]:
+  """Returns what is counted in an optimised module."""
+  return {'exchanges': len(re.findall(_EXCHANGES, text)), **_repeated(text)}
 
 
 def _drop_copies(module: Any, ir: Any) -> None:

@@ -96,6 +96,17 @@ def test_a_step_that_fits(tmp_path, capsys):
   assert record['config']['task'] == 'countdown/5'
 
 
+def test_a_program_that_cannot_be_read(tmp_path):
+  """What the compiler says of it stands, and what we count is unknown."""
+  counted = dict.fromkeys(('exchanges', 'repeated_flops', 'repeated_bytes'))
+  _, report = _check(tmp_path, {**_ANSWER, **counted})
+  assert report.fits
+  text = preflight.describe(report)
+  assert '4.00 GiB' in text and text.count('unknown') == 3
+  record = json.loads((tmp_path / 'run' / 'preflight.json').read_text())
+  assert record['cost']['exchanges'] is None
+
+
 def test_replicas_share_a_batch(tmp_path):
   """Each has its part, and the compiler is told how many there are."""
   got, report = _check(tmp_path, _ANSWER, replicas=2)
