@@ -15,6 +15,7 @@ elsewhere.
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import dataclasses
 import types
 from typing import Any
 
@@ -231,7 +232,8 @@ def ablations() -> list[sweeps.Setting]:
       for setting in memory_len()
       if (setting.name, setting.task) == ('r2i', task)
   )
-  return [clipped, *found]
+  first, *others = found
+  return [clipped, dataclasses.replace(first, seeds=clipped.seeds), *others]
 
 
 def memory_300() -> list[sweeps.Setting]:
