@@ -120,6 +120,8 @@ def _compile(case: _Case) -> dict[str, Any]:
   """Returns the row of a case, from a run of the preflight."""
   print(*case, flush=True)
   place = pathlib.Path(_PLACE.value).resolve()
+  answer = place / 'preflight.json'
+  answer.unlink(missing_ok=True)
   process = subprocess.run(
       [
           sys.executable,
@@ -133,10 +135,10 @@ def _compile(case: _Case) -> dict[str, Any]:
       check=False,
       cwd=_ROOT,
   )
-  # 1 says that it does not fit, which is an answer.
-  if process.returncode not in (0, 1):
+  # 1 says that it does not fit, which is an answer; or is that of a traceback.
+  if process.returncode not in (0, 1) or not answer.exists():
     raise SystemExit(f'{" ".join(map(str, case))} could not be compiled.')
-  found = json.loads((place / 'preflight.json').read_text())
+  found = json.loads(answer.read_text())
   return {
       **case._asdict(),
       **{

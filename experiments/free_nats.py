@@ -121,7 +121,7 @@ def _read(path: pathlib.Path) -> Optional[dict[str, Any]]:
   return {
       **json.loads(path.read_text()),
       'steps': int(curve.environment_steps[-1]),
-      'best': round(float(np.max(curve.mean_returns[_WINDOW:])), 3),
+      'best': round(float(np.max(curve.mean_returns[_WINDOW - 1 :])), 3),
       'last': round(float(curve.mean_returns[-1]), 3),
       'greedy': round(evaluation['mean'], 3),
       'kl': round(mean('world_model/kl'), 3),

@@ -15,6 +15,7 @@ from the first start of an episode on: what is before has no weight.
 import r2i_tf  # noqa: F401  Before TF-Agents: it chooses the Keras 2 of that.
 
 # isort: split
+import json
 import pathlib
 import signal
 import time
@@ -188,13 +189,28 @@ class _Counts(tf.Module):
     self.seconds = tf.Variable(0.0, dtype=tf.float64)
 
 
+def _keep_config(workdir: pathlib.Path) -> None:
+  """Writes what the run is, and refuses to go on with another one."""
+  path = workdir / 'config.json'
+  now = {name: flags.FLAGS[name].value for name in _NAMES}
+  before = json.loads(path.read_text())['config'] if path.exists() else {}
+  for name, value in now.items():
+    if name not in _ENDS and before.get(name, value) != value:
+      raise SystemExit(
+          f'--workdir {workdir} has a run with --{name}={before[name]}, not'
+          f' {value}: use another --workdir.'
+      )
+  workdir.mkdir(parents=True, exist_ok=True)
+  files.write_json(path, {'config': now})
+
+
 def main(_) -> None:
   """Trains, from the start or from where the run stopped."""
   stopped: list[int] = []
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda number, _: stopped.append(number))
   workdir = pathlib.Path(_WORKDIR.value)
-  workdir.mkdir(parents=True, exist_ok=True)
+  _keep_config(workdir)
   counts = _Counts()
   # Environments and actions of a run that goes on are not those of its start.
   checkpoint = tf.train.Checkpoint(counts=counts)
@@ -222,10 +238,6 @@ def main(_) -> None:
   manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
   checkpoint.restore(manager.latest_checkpoint)
   recorder.steps, recorder.episodes = begun, int(counts.episodes)
-  files.write_json(
-      workdir / 'config.json',
-      {'config': {name: flags.FLAGS[name].value for name in _NAMES}},
-  )
   writer = metrics.MetricsWriter(
       workdir / records.FILE,
       workdir / 'tensorboard',
@@ -342,6 +354,8 @@ _NAMES = (
     'task seed memory units environments round epochs learning_rate entropy'
     ' discount lambda_value stop_at_return steps'
 ).split()
+# Those of them that only end it.
+_ENDS = ('stop_at_return', 'steps')
 
 
 if __name__ == '__main__':

@@ -112,13 +112,27 @@ def fill(
 
 
 def _all_runs(folder: pathlib.Path) -> Collection[Mapping[str, str]]:
-  """Returns the lines of every runs.csv, of a run in two sections one."""
-  found = {}
+  """Returns the lines of every runs.csv, of a run in two sections one.
+
+  That one is the line which is further: a section that was filled earlier may
+  have the same run before its end.
+
+  Args:
+    folder: That of the sections.
+  """
+  found: dict[tuple[str, ...], Mapping[str, str]] = {}
   for path in sorted(folder.glob('*/runs.csv')):
     with path.open(encoding='utf-8', newline='') as file:
       for run in csv.DictReader(file):
-        found[run['task'], run['setting'], run['seed']] = run
+        key = run['task'], run['setting'], run['seed']
+        found[key] = max(run, found.get(key, run), key=_progress)
   return found.values()
+
+
+def _progress(run: Mapping[str, str]) -> tuple[bool, float]:
+  """Returns how far a run is, to be compared."""
+  is_over = run['state'] == runs_lib.State.FINISHED.value
+  return is_over, float(run['minutes'] or 0.0)
 
 
 def _versions(runs: Sequence[runs_lib.Run]) -> str:

@@ -13,7 +13,7 @@ import os
 import pathlib
 import socket
 import time
-from typing import Any, Optional
+from typing import IO, Any, Optional
 
 from r2i_tf import errors
 
@@ -128,6 +128,25 @@ class Lock:
       _open.discard(self._descriptor)
       os.close(self._descriptor)
     self._descriptor = None
+
+
+def lock_open_file(file: IO) -> bool:
+  """Locks a file that a child is to inherit, open, and to hold until its end.
+
+  Args:
+    file: Open, by whatever path; closing it here leaves the child's lock.
+
+  Returns:
+    Whether nobody else holds it; True where the file system knows no locks.
+  """
+  try:
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return False
+  except OSError as error:
+    if error.errno not in _UNKNOWN:
+      raise
+  return True
 
 
 def _is_at(path: pathlib.Path, descriptor: int) -> bool:

@@ -191,6 +191,28 @@ def literal(text: str) -> Any:
     return text
 
 
+def as_text(value: Any) -> str:
+  """Returns a value of a field as `literal` reads it back.
+
+  Args:
+    value: As `replace` takes it; numbers may be NumPy's.
+  """
+  value = to_mapping(value)
+  if isinstance(value, str):
+    # A text that would be read as a number or another literal is quoted.
+    return value if literal(value) == value else repr(value)
+  return repr(_without_numpy(value))
+
+
+def _without_numpy(value: Any) -> Any:
+  """Returns a value with Python's own numbers, whose `repr` is a literal."""
+  if isinstance(value, Mapping):
+    return {key: _without_numpy(item) for key, item in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [_without_numpy(item) for item in value]
+  return value.tolist() if hasattr(value, 'tolist') else value
+
+
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], path: str = ''
 ) -> Iterator[tuple[str, Any, Any]]:

@@ -56,6 +56,23 @@ def test_the_second_is_told_who_has_it(tmp_path):
     pass
 
 
+def test_a_child_holds_the_lock_of_its_output(tmp_path):
+  """Until its end, though the parent has closed the file."""
+  path = tmp_path / 'log'
+  with open(path, 'a', encoding='utf-8') as file:
+    assert locks.lock_open_file(file)
+    child = subprocess.Popen(
+        [sys.executable, '-c', 'input()'],
+        stdin=subprocess.PIPE,
+        stdout=file,
+        text=True,
+    )
+  with open(path, 'a', encoding='utf-8') as file:
+    assert not locks.lock_open_file(file)
+    child.communicate('\n')
+    assert locks.lock_open_file(file)
+
+
 def test_a_kill_frees_it(tmp_path):
   """What the holder has started does not hold it on."""
   path = tmp_path / 'lock'

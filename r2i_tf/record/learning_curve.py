@@ -89,11 +89,23 @@ def last_of_each_step(curve: Curve) -> Curve:
 
 
 def _trailing_mean(values: np.ndarray, window: int) -> np.ndarray:
-  """Returns the mean of the last `window` values at each index."""
-  sums = np.concatenate([[0.0], np.cumsum(values)])
+  """Returns the mean of the last `window` values at each index.
+
+  One that is not finite leaves no mean to those windows that it is in.
+
+  Args:
+    values: float64 [episodes].
+    window: At least 1.
+  """
+  known = np.isfinite(values)
+  sums, unknown = (
+      np.concatenate([[0.0], np.cumsum(x)])
+      for x in (np.where(known, values, 0.0), ~known)
+  )
   end = np.arange(1, len(values) + 1)
   start = np.maximum(0, end - window)
-  return (sums[end] - sums[start]) / np.maximum(end - start, 1)
+  means = (sums[end] - sums[start]) / np.maximum(end - start, 1)
+  return np.where(unknown[end] > unknown[start], np.nan, means)
 
 
 def main() -> None:

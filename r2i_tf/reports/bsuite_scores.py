@@ -115,10 +115,13 @@ def _score(
   frame = pd.concat(cut, ignore_index=True)
   try:
     value = float(analysis.score(frame))
-  except (AttributeError, KeyError) as error:
-    # What a frame lacks is asked for by its name. That of deep_sea needs a
-    # pandas from before 2.0.
-    if isinstance(error, KeyError) or 'DataFrame' in str(error):
+    if not np.isfinite(value):  # Some score the last of many episodes only.
+      value, reason = None, 'too few episodes'
+  except Exception as error:  # BSuite's, of a frame that it did not make.
+    # What a frame lacks is asked for by its name, or is asserted. That of
+    # deep_sea needs a pandas from before 2.0.
+    lacks = isinstance(error, (AssertionError, KeyError))
+    if lacks or 'DataFrame' in str(error):
       reason = 'not recorded'
     else:
       reason = f'BSuite fails: {errors.first_line(error)}'

@@ -34,8 +34,11 @@ def flags(config: Mapping[str, Any]) -> list[str]:
   name = recipe(config)
   found = [f'--config={name}']
   for field, value in _changes(_recipes()[name], config).items():
-    flag = 'task' if field == 'task' else f'config.{field}'
-    found.append(f'--{flag}={value}')
+    found.append(
+        f'--task={value}'
+        if field == 'task'
+        else f'--config.{field}={schema.as_text(value)}'
+    )
   if config['replay']['kind'] == run_config.ReplayKind.REVERB.value:
     found.append('--replay_address=<host>:<port>')
   return found

@@ -98,7 +98,7 @@ def train_ratio(run: history_lib.History) -> Optional[Note]:
 
 def values_exploding(run: history_lib.History) -> Optional[Note]:
   """Values beyond anything that the episodes have paid."""
-  values = run.series('critic/value')
+  _, values = run.points('critic/value')
   if len(values) < 3 or not run.last.get('episodes'):
     return None
   if np.isnan(values[-3:]).all() and np.isfinite(values).any():
@@ -244,6 +244,7 @@ def by_heart(run: history_lib.History) -> Optional[Note]:
   if means is None or not signs.is_long(run):
     return None
   held_out, trained = means
+  trained = max(trained, _LEAST_LOSS)
   if held_out < 3 * trained:
     return None
   return Note(
@@ -269,6 +270,8 @@ CHECKS: tuple[Callable[[history_lib.History], Optional[Note]], ...] = (
     uniform_policy,
     plateau,
 )
+# Of less than so many nats a loss says nothing.
+_LEAST_LOSS = 1e-6
 # The reward loss on sequences that are never trained on.
 HELD_OUT = 'held_out/reward_loss'
 

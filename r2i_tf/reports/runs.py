@@ -226,8 +226,7 @@ def label(configs: Sequence[Mapping[str, Any]]) -> list[str]:
   differing = [
       name
       for name in names
-      if name.partition('.')[0]
-      not in workdir_lib.CHANGEABLE | {'task', 'seed', 'environment'}
+      if name.partition('.')[0] not in workdir_lib.CHANGEABLE | {'task', 'seed'}
       and any(len({repr(c.get(name)) for c in group}) > 1 for group in groups)
   ]
   short = {name: _shortened(name, differing) for name in differing}

@@ -18,7 +18,7 @@ def is_long(run: history_lib.History) -> bool:
   return (
       len(run.records) >= _FEW
       and (run.last.get('train_steps') or 0) >= _TRAIN_STEPS
-      and len(run.returns) >= _EPISODES
+      and np.isfinite(run.returns).sum() >= _EPISODES
   )
 
 

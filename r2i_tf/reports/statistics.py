@@ -16,11 +16,17 @@ _TAILS = (2.5, 97.5)  # Percent.
 
 
 class Estimate(NamedTuple):
-  """A number with its 95% interval; each is None where it is not known."""
+  """A number with its 95% interval; each is None where it is not known.
+
+  Of numbers one of which is not finite, none is known.
+  """
 
   value: Optional[float]
   low: Optional[float]
   high: Optional[float]
+
+
+_UNKNOWN = Estimate(None, None, None)
 
 
 def mean(values: Sequence[float]) -> Estimate:
@@ -30,6 +36,8 @@ def mean(values: Sequence[float]) -> Estimate:
     values: One for each seed, at least one. One alone has no interval.
   """
   array = np.asarray(values, np.float64)
+  if not np.isfinite(array).all():
+    return _UNKNOWN
   if len(array) == 1:
     return Estimate(float(array[0]), None, None)
   low, high = mean_interval(array[:, np.newaxis])
@@ -77,6 +85,8 @@ def over_tasks(scores: Sequence[Sequence[float]]) -> Estimate:
     scores: For each task, a normalised score for each seed; tasks may have
       different numbers of seeds.
   """
+  if not np.isfinite(np.concatenate(scores)).all():
+    return _UNKNOWN
   draw = np.random.default_rng(0)
   drawn = []
   for of_task in scores:

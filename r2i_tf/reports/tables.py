@@ -26,7 +26,8 @@ class Row(NamedTuple):
     setting: The name of the setting.
     seeds: Runs that have begun.
     unfinished: Runs that are not over, or have not begun.
-    threshold: The mean return that was looked for.
+    threshold: The mean return that was looked for; None where the seeds have
+      none in common.
     reached: How many runs have reached it.
     steps: The median over the seeds of the environment steps until then; None
       where it is that of a run that never did.
@@ -80,7 +81,7 @@ def _row(task: str, setting: str, runs: Sequence[runs_lib.Run]) -> Row:
       setting,
       len(begun),
       sum(run.state is not runs_lib.State.FINISHED for run in runs),
-      runs[0].threshold,
+      _common([run.threshold for run in begun or runs]),
       sum(pair is not None for pair in reached),
       _median_or_never(None if pair is None else pair[0] for pair in reached),
       _median_or_never(None if pair is None else pair[1] for pair in reached),
@@ -91,6 +92,11 @@ def _row(task: str, setting: str, runs: Sequence[runs_lib.Run]) -> Row:
       if begun
       else None,
   )
+
+
+def _common(values: Sequence[Optional[float]]) -> Optional[float]:
+  """Returns the one value that all have; None if they differ."""
+  return values[0] if len(set(values)) == 1 else None
 
 
 def _median_or_never(values: Iterable[Optional[float]]) -> Optional[float]:
@@ -136,12 +142,14 @@ def cells(of_task: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
       found[1] += f' ({row.unfinished} not finished)'
     if threshold is not None:
       reached = number(row.steps, ',.0f', 'not reached')
-      found += [
-          f'{reached} ({row.reached} of {row.seeds})'
+      found += (
+          [
+              f'{reached} ({row.reached} of {row.seeds})',
+              number(row.minutes_to, '.1f'),
+          ]
           if row.threshold == threshold
-          else '',
-          number(row.minutes_to, '.1f'),
-      ]
+          else ['', '']
+      )
     found += [
         estimate(row.final),
         number(row.train_step_ms, '.1f'),
@@ -174,6 +182,8 @@ def estimate(found: Optional[statistics.Estimate]) -> str:
   """Returns a number and, in brackets, its interval."""
   if found is None:
     return ''
+  if found.value is None:
+    return 'not finite'
   if found.low is None:
     return f'{found.value:.3g}'
   return f'{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]'

@@ -1,7 +1,7 @@
 """A run of a sweep: its command, its files, and what they say of it.
 
 `sweep.json` in the directory of the sweep has the settings and, for each run
-that was started, its command line: one whose command line has changed since is
+that has finished, its command line: one whose command line has changed since is
 not the run that is asked for.
 """
 
@@ -103,7 +103,7 @@ class Run:
 
 
 class Book:
-  """The file `sweep.json`: settings, and the command lines of started runs."""
+  """The file `sweep.json`: settings, and the command lines of finished runs."""
 
   def __init__(self, directory: pathlib.Path):
     """Reads the file, if it is there.
@@ -160,7 +160,7 @@ class Book:
     self._save()
 
   def note(self, run: Run) -> None:
-    """Keeps the command line of a run that is being started."""
+    """Keeps the command line of a run that has finished."""
     self._commands[run.key] = run.arguments
     self._save()
 

@@ -129,7 +129,7 @@ class Setting:
     return [
         *given,
         f'{prefix}seed={seed}',
-        *(f'{prefix}{k}={_text(v)}' for k, v in self.changes.items()),
+        *(f'{prefix}{k}={schema.as_text(v)}' for k, v in self.changes.items()),
     ]
 
 
@@ -212,11 +212,3 @@ def _call(named: str, function: str, subject: str) -> Any:
         f'{path} cannot be used: {type(error).__name__}:'
         f' {errors.first_line(error)}'
     ) from error
-
-
-def _text(value: Any) -> str:
-  """Returns a value as a flag takes it."""
-  if isinstance(value, str):
-    # A text that would be read as a number or another literal is quoted.
-    return value if schema.literal(value) == value else repr(value)
-  return repr(schema.to_mapping(value))

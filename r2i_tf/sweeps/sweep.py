@@ -150,7 +150,7 @@ class _Sweep:
         self._open(slot, self._waiting.pop(0))
     running = [slot.run for slot in self._slots if slot.run is not None]
     self._display.show(running, len(self._waiting))
-    return bool(running)
+    return bool(running or (self._waiting and not self._is_time_up()))
 
   def stop(self) -> None:
     """Asks all runs to save and end, and waits for them."""
@@ -176,12 +176,15 @@ class _Sweep:
     return self._ends is not None and time.monotonic() >= self._ends
 
   def _open(self, slot: _Slot, run_: runs_lib.Run) -> None:
-    """Starts a run."""
+    """Starts a run, or lets it wait while an earlier sweep's is saving."""
     child = processes.Child(run_.command(self._train, self._python))
     try:
       run_.workdir.mkdir(parents=True, exist_ok=True)
-      self._book.note(run_)
       with open(run_.log, 'a', encoding='utf-8') as log:
+        # With its output the process inherits the lock.
+        if not locks.lock_open_file(log):
+          self._waiting.append(run_)
+          return
         child.start(log, slot.cores)
     except OSError as error:
       self.failed.append(run_)
@@ -203,6 +206,13 @@ class _Sweep:
       self._display.stopped(run_)
     else:
       self._display.finished(run_)
+      try:
+        self._book.note(run_)
+      except OSError as error:
+        self._display.note(
+            f'{run_.key} is not noted as finished, and is asked again by the'
+            f' next sweep: {errors.first_line(error)}'
+        )
 
 
 def shares(parallel: int) -> list[frozenset[int]]:

@@ -62,11 +62,11 @@ def check(
   _check_replicas(replicas, config.replay.batch_size, topology)
   paths = workdir_lib.Workdir(workdir)
   paths.check_writable()
+  record = paths.path / 'preflight.json'
+  record.unlink(missing_ok=True)  # Whatever happens, none of another question.
   with _as_on_tpu():
     agent = _agent(config, parts)
   paths.path.mkdir(parents=True, exist_ok=True)
-  record = paths.path / 'preflight.json'
-  record.unlink(missing_ok=True)  # Whatever happens, none of another question.
   if compile_for_tpu is None:
     python = installation.ensure(paths.path / 'cache' / 'tpu_compiler', _note)
     compile_for_tpu = functools.partial(compiler.compile_for_tpu, python)

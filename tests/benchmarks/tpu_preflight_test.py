@@ -1,6 +1,7 @@
 """The train steps of the recipes are compiled once, and tabulated."""
 
 import json
+import subprocess
 
 from absl.testing import flagsaver
 import pytest
@@ -69,6 +70,23 @@ def test_an_interrupted_run_goes_on(place, monkeypatch):
       ('popgym', own, 'v5e', 4),
       ('bsuite', 'float32', 'v5e', 4),
   ]
+
+
+@pytest.mark.parametrize('code', [0, 1, 2])
+def test_an_answer_is_of_its_own_question(code, place, monkeypatch):
+  """A preflight that ends without one does not take that of the case before."""
+  preflights = place.parent / 'preflights'
+  preflights.mkdir()
+  (preflights / 'preflight.json').write_text('{}')
+
+  def fail(*_, **__):
+    return subprocess.CompletedProcess([], code)
+
+  monkeypatch.setattr(subprocess, 'run', fail)
+  with flagsaver.flagsaver(preflights=str(preflights)):
+    with pytest.raises(SystemExit, match='could not be compiled'):
+      tpu_preflight.main([])
+  assert json.loads(place.read_text()) == []
 
 
 def test_a_line_has_all_chips(place, monkeypatch):

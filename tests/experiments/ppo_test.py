@@ -12,8 +12,8 @@ from r2i_tf.reports import runs
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
-def _train(workdir, memory, steps, task='bsuite/memory_len/0'):
-  subprocess.run(
+def _train(workdir, memory, steps, task='bsuite/memory_len/0', check=True):
+  return subprocess.run(
       [
           sys.executable,
           '-m',
@@ -28,8 +28,9 @@ def _train(workdir, memory, steps, task='bsuite/memory_len/0'):
           '--units=4',
       ],
       cwd=_ROOT,
-      check=True,
+      check=check,
       capture_output=True,
+      text=True,
   )
 
 
@@ -50,6 +51,19 @@ def test_a_run_is_one_of_ours(memory, tmp_path):
   # Episodes of two steps; those that a round cuts go on in the next.
   assert len(run.curve.mean_returns) == second.episodes
   assert abs(2 * second.episodes - second.environment_steps) <= 4
+
+
+def test_another_run_is_refused(tmp_path):
+  """In one sentence, and what was there stays as it was."""
+  _train(tmp_path, 'none', 20)
+  before = {path: path.stat().st_mtime for path in tmp_path.rglob('*')}
+  ended = _train(tmp_path, 'lstm', 60, check=False)
+  assert ended.returncode == 1
+  assert ended.stderr.splitlines()[-1] == (
+      f'--workdir {tmp_path} has a run with --memory=none, not lstm: use'
+      ' another --workdir.'
+  )
+  assert {path: path.stat().st_mtime for path in tmp_path.rglob('*')} == before
 
 
 def test_observations_of_bytes(tmp_path):

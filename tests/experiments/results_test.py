@@ -74,3 +74,16 @@ def test_other_sections_keep_what_they_have(tmp_path):
   of_memory_len = re.compile(r'<!-- table:memory_len -->.*?<!-- end -->', re.S)
   assert of_memory_len.findall(after) == of_memory_len.findall(before)
   assert [path.name for path in (docs / 'results').iterdir()] == ['ablations']
+
+
+def test_a_run_of_two_sections_counts_once(tmp_path):
+  """As the section knows it that was filled later."""
+  states = {'ablations': 'finished,2.5', 'memory_len': 'not begun,'}
+  for section, state in states.items():
+    folder = tmp_path / section
+    folder.mkdir()
+    (folder / 'runs.csv').write_text(
+        f'task,setting,seed,state,minutes\nt,r2i,0,{state}\n'
+    )
+  (run,) = results._all_runs(tmp_path)
+  assert (run['state'], run['minutes']) == ('finished', '2.5')

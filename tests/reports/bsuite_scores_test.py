@@ -138,9 +138,20 @@ def test_seeds_of_different_lengths_are_cut_alike(tmp_path):
   assert score.value == pytest.approx((1.6 - 1.0) / 1.6)
 
 
-def test_a_record_without_counts_has_no_score(tmp_path):
+@pytest.mark.parametrize(
+    'experiment', ['catch', 'deep_sea', 'deep_sea_stochastic']
+)
+def test_a_record_without_counts_has_no_score(experiment, tmp_path):
   """As those of older versions are; nothing is made up."""
   path = made.run(tmp_path / 'a', [1.0, 1.0])
-  run = runs.Run('bsuite/catch/0', 'a', 0, path, runs.State.FINISHED, 1)
+  run = runs.Run(f'bsuite/{experiment}/0', 'a', 0, path, runs.State.FINISHED, 1)
   (score,) = bsuite_scores.scores([run])
   assert score.value is None and score.reason == 'not recorded'
+
+
+def test_a_score_of_the_last_episodes_needs_them(tmp_path):
+  """That of mnist is of the episodes from 9,000 on."""
+  path = made.run(tmp_path / 'a', [1.0], info={'total_regret': [0.0]})
+  run = runs.Run('bsuite/mnist/0', 'a', 0, path, runs.State.FINISHED, 1)
+  (score,) = bsuite_scores.scores([run])
+  assert score.value is None and score.reason == 'too few episodes'

@@ -44,6 +44,13 @@ def _read_back(text, monkeypatch):
             {'agent.world_model.vector_keys': "a b|'c'", 'train_ratio': 12.5},
         ),
         ('memory_maze:debug', {'environment.gymnasium.kwargs': {'size': 9}}),
+        (
+            'quickstart',
+            {
+                'agent.world_model.image_keys': 'None',
+                'environment.gymnasium.kwargs': {'version': '3'},
+            },
+        ),
     ],
 )
 def test_the_flags_are_read_back(recipe, changes, monkeypatch):

@@ -58,13 +58,14 @@ def test_a_run_that_learns_has_no_note():
     'check', _FAILURES, ids=[check.__name__ for check in _FAILURES]
 )
 def test_each_failure_is_found_by_its_own_check(check):
-  """By that one alone, with numbers and advice, and not at the run's start."""
+  """By that one alone, with numbers and advice, and not by a few records."""
   run = _run(**_FAILURES[check])
   (note,) = health.notes(run)
   assert note == check(run)
   assert any(map(str.isdigit, note.evidence)) and note.advice.endswith('.')
-  young = history.History(run.config, run.records[:3])
-  assert check(young) is None
+  if check not in (health.refused_steps, health.values_exploding):
+    few = history.History(run.config, run.records[-5:], action=run.action)
+    assert check(few) is None
 
 
 def test_restarts_are_counted():
@@ -88,6 +89,29 @@ def test_values_that_are_no_numbers():
   """The record has null for them."""
   run = _run(critic__value=lambda t: None if t > 0.9 else 1.0)
   assert 'no longer finite' in health.values_exploding(run).title
+
+
+def test_records_without_a_train_step_say_nothing_of_values():
+  """As after a change of hosts, when the prefill is waited for again."""
+  lines = [dict(record) for record in _run().records]
+  for record in lines[-3:]:
+    del record['critic/value']
+  run = history.History(made_look.config(), lines)
+  assert health.values_exploding(run) is None
+
+
+def test_a_reward_that_is_known_for_certain_is_not_learned_by_heart():
+  """Its losses may be zero."""
+  run = _run(held_out__reward_loss=0.0, world_model__reward_loss=0.0)
+  assert health.by_heart(run) is None
+
+
+def test_returns_that_are_no_numbers_are_no_episodes():
+  """However many there are, they say nothing of a rise."""
+  run = _run(action=_TWO, actor__entropy=0.03)
+  lines = [{**r, 'episode_returns': 8 * [None]} for r in run.records]
+  run = history.History(run.config, lines, action=_TWO)
+  assert health.notes(run) == []
 
 
 def test_values_may_exceed_the_return_where_a_time_limit_cuts():

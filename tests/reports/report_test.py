@@ -55,6 +55,32 @@ def test_a_window_that_is_not_full_reaches_nothing(tmp_path):
   assert run.reached is None
 
 
+def test_a_return_that_is_no_number_spoils_its_windows_only(tmp_path):
+  """The record has null for it; later means are of later returns."""
+  run = _run(tmp_path / 'a', [1, None, 1, 1, 3], threshold=2.0)
+  np.testing.assert_array_equal(
+      run.curve.mean_returns, [1, np.nan, np.nan, 1, 2]
+  )
+  assert run.reached == (50, 2.5)
+  run = _run(tmp_path / 'b', [1, 1, None])
+  (row,) = tables.rows(tables.group([run]))
+  assert '| not finite |' in tables.markdown([row])
+
+
+def test_thresholds_that_differ_are_not_mixed(tmp_path):
+  """A heading has one; what was looked for otherwise has empty cells."""
+  one = _run(tmp_path / 'a', [0, 1], 1, 1.0)
+  half = _run(tmp_path / 'b', [0.5, 1], 1, 0.5, setting='b')
+  found = tables.rows(tables.group([one, half]))
+  first, second = tables.markdown(found).splitlines()[-2:]
+  assert first.startswith('| a | 1 | 20 (1 of 1) | 1.0 |')
+  assert second.startswith('| b | 1 |  |  |')
+  none = _run(tmp_path / 'c', [0, 1], 1, None)
+  for seeds in ([one, none], [none, one]):
+    (row,) = tables.rows(tables.group(seeds))
+    assert row.threshold is None
+
+
 def test_the_median_seed_may_never_get_there(tmp_path):
   """Two of three seeds have a median; one of three has none."""
   found = [
@@ -134,6 +160,9 @@ def test_runs_alone_are_grouped_by_their_differences():
       'bins=511',
   ]
   assert runs.label([base, {**base, 'seed': 1, 'steps': 7}]) == ['run', 'run']
+  # Another environment of the same task is one.
+  size = {'environment': {'gymnasium': {'kwargs': {'size': 9}}}}
+  assert runs.label([base, {**base, **size}]) == ['run', 'size=9']
   # A field that came later has its default.
   assert runs.label([base, {'task': 't'}]) == ['run', 'run']
 

@@ -54,6 +54,13 @@ def test_a_draw_takes_whole_seeds():
   np.testing.assert_allclose(high[1], 10 * high[0])
 
 
+def test_of_what_is_not_finite_nothing_is_known():
+  """A run whose return is no number is not the best of all."""
+  unknown = statistics.Estimate(None, None, None)
+  assert statistics.mean([1.0, float('nan')]) == unknown
+  assert statistics.over_tasks([[0.1, 0.2], [0.3, float('nan')]]) == unknown
+
+
 def test_tasks_are_strata():
   """Tasks that differ, in seeds that do not, leave nothing uncertain."""
   found = statistics.over_tasks([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])

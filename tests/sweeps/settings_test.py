@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import numpy as np
 import pytest
 
 from r2i_tf import errors
@@ -44,7 +45,20 @@ def test_changes_are_fields(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'value', ['gru', '3', 3, 1e-3, None, True, [1, 2], 'None', "it's"]
+    'value',
+    [
+        'gru',
+        '3',
+        3,
+        1e-3,
+        None,
+        True,
+        [1, 2],
+        'None',
+        "it's",
+        np.float64(1e-3),
+        [np.int64(2)],
+    ],
 )
 def test_values_survive_the_command_line(value):
   """What a flag says of a value is read as that value again."""

@@ -66,6 +66,17 @@ def test_a_longer_run_goes_on(tmp_path):
   assert outcome.read(workdir).environment_steps == 5
 
 
+def test_a_change_that_fails_leaves_a_run_unfinished(tmp_path):
+  """What it was before is not what is asked for; asked again, it still is."""
+  _run([_setting()], tmp_path)
+  result = _run([_setting(fails=0)], tmp_path)
+  assert (result.finished, len(result.failed)) == (0, 1)
+  assert _run([_setting(fails=0)], tmp_path).finished == 0
+  assert len(_log(tmp_path)) == 5  # Two lines of each that failed.
+  assert _run([_setting()], tmp_path).finished == 1
+  assert len(_log(tmp_path)) == 5
+
+
 def test_an_outcome_is_of_its_record(tmp_path):
   """A run that went on and was stopped is not over by what it was before."""
   _run([_setting()], tmp_path)
@@ -86,6 +97,26 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path, capsys):
   _run(settings, tmp_path)
   assert len(_log(tmp_path, seed=1)) == 4
   assert len(_log(tmp_path, seed=2)) == 1
+
+
+def test_a_run_that_cannot_start_does_not_stop_the_others(tmp_path):
+  """A program that is not there, first of all, with one place for runs."""
+  lost = settings_lib.Setting('lost', _TASK, command=['/no/such/program'])
+  result = _run([lost, _setting()], tmp_path)
+  assert result.finished == 1 and result.left == 0
+  assert [run.setting.name for run in result.failed] == ['lost']
+
+
+def test_a_run_waits_for_its_process_of_a_killed_sweep(tmp_path):
+  """One that is still saving has locked its log; nothing is started beside."""
+  log = tmp_path / 'bsuite-memory_len-0/a/0/log.txt'
+  log.parent.mkdir(parents=True)
+  with open(log, 'a', encoding='utf-8') as held:
+    assert locks.lock_open_file(held)
+    result = _run([_setting(seeds=(0, 1))], tmp_path, minutes=0.02)
+    assert result == sweep.Result(1, (), 1)
+    assert log.read_text() == ''
+  assert _run([_setting(seeds=(0, 1))], tmp_path).finished == 2
 
 
 def test_no_run_is_started_when_the_time_is_up(tmp_path):
