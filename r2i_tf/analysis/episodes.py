@@ -209,6 +209,8 @@ def _acted(
         known, step._replace(action=action), following
     )._replace(policy_info=())
     rows = nest_utils.unstack_nested_arrays((trajectory, truths))
+    row_bytes = sum(x.nbytes for x in tf.nest.flatten((trajectory, truths)))
+    row_bytes //= environment.batch_size
     for index in np.flatnonzero(shares):
       is_last = time_step.step_type[index] == ts.StepType.LAST
       is_first = time_step.step_type[index] == ts.StepType.FIRST
@@ -219,14 +221,17 @@ def _acted(
       trajectory_row, truths_row = rows[index]
       truths_row.update(said[index] if said else {})
       running[index].append((trajectory_row, truths_row))
+      taken += row_bytes
       if is_last or len(running[index]) == max_steps:
         is_cut[index] = not is_last
         over.append(_stacked(running[index]))
         shares[index] -= 1
         running[index] = []
-        taken += sum(x.nbytes for x in tf.nest.flatten(over[-1]))
-        if taken > _BYTES:  # As many as fit.
-          shares[:] = 0
+    if (
+        taken > _BYTES
+    ):  # As many as fit; if none is over, the longest until now.
+      over = over or [_stacked(max(running, key=len))]
+      break
     waiting = is_cut[shares > 0]
     if len(waiting) and waiting.all():  # For the rest of what was cut.
       following = environment.reset()

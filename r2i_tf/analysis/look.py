@@ -179,9 +179,14 @@ def _sensitivity(
           'gradient': embedding,
           'action_gradient': action,
       },
-      lambda path: timescale_pictures.draw_sensitivity(
-          lags, embedding, action, path
-      ),
+      # A head that has learned nothing depends on nothing.
+      (
+          lambda path: timescale_pictures.draw_sensitivity(
+              lags, embedding, action, path
+          )
+      )
+      if any(x > 0 for x in (*embedding, *action))
+      else None,
   )
 
 
@@ -251,17 +256,24 @@ def _probes(
     writer: writing.Writer,
     clock: _Clock,
 ) -> None:
-  if len(episodes.lengths) < probes.fewest():
-    few = {'probes': _too_few(len(episodes.lengths))}
-    clock.note(f'no probes: {few["probes"]}')
-    writer.write(Part.PROBES.value, _probed(episodes, [], few), None)
+  count = len(episodes.lengths)
+  if count >= probes.fewest():
+    of_steps = states.of_episodes(run.agent, episodes, seed)
+    lengths = of_steps.lengths
+    count = len(lengths)
+    clock.tell(f'states of {count:,} of them')
+  if count < probes.fewest():
+    few = _too_few(count)
+    if count < len(episodes.lengths):
+      few += f', and the states of {len(episodes.lengths)} take too much memory'
+    clock.note(f'no probes: {few}')
+    nothing = _probed(count, episodes.is_new, [], {'probes': few})
+    writer.write(Part.PROBES.value, nothing, None)
     return
-  of_steps = states.of_episodes(run.agent, episodes, seed)
-  lengths = of_steps.lengths
-  clock.tell(f'states of {len(lengths):,} of them')
   found = targets_lib.find(
       episodes.trajectory.observation, episodes.truths, episodes.lengths
   )
+  left_out = dict(found.left_out)
   parts = probes.split(len(lengths), seed)
   lags = probes.log_lags(lengths)
   of_states = {
@@ -271,9 +283,9 @@ def _probes(
   panels = []
   for target in found.targets:
     target = target.of_episodes(len(lengths))
-    for kind, title in (
-        (probes.by_lag, target.name),
-        (probes.by_age, f'first {target.name}'),
+    for kind, chance, title in (
+        (probes.by_lag, probes.chance_by_lag, target.name),
+        (probes.by_age, probes.chance_by_age, f'first {target.name}'),
     ):
       curves = {
           name: kind(features, target, lengths, lags, parts, seed)
@@ -284,17 +296,19 @@ def _probes(
             probe_pictures.Panel(
                 title,
                 'accuracy' if target.classes else 'r2',
-                probes.chance(target),
+                chance(target, lengths, lags),
                 lags,
                 curves,
             )
         )
+      else:
+        left_out[title] = 'too few episodes have each of its values'
     clock.tell(f'probes of {target.name}')
-  for name, reason in found.left_out.items():
+  for name, reason in left_out.items():
     clock.note(f'no probe of {name}: {reason}')
   writer.write(
       Part.PROBES.value,
-      _probed(episodes, panels, found.left_out),
+      _probed(len(lengths), episodes.is_new, panels, left_out),
       (lambda path: probe_pictures.draw(panels, path)) if panels else None,
   )
 
@@ -307,14 +321,15 @@ def _too_few(episodes: int) -> str:
 
 
 def _probed(
-    episodes: episodes_lib.Episodes,
+    episodes: int,
+    is_new: bool,
     panels: Sequence[probe_pictures.Panel],
     left_out: Mapping[str, str],
 ) -> dict[str, Any]:
   """Returns what is written of probes."""
   return {
-      'episodes': len(episodes.lengths),
-      'held_out': episodes.is_new,
+      'episodes': episodes,
+      'held_out': is_new,
       'targets': [
           {
               'name': panel.title,

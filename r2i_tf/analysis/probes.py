@@ -125,23 +125,17 @@ def by_lag(
     The score of each lag; None where there are too few episodes, or where
     those to fit or to score lack a value.
   """
-  within = np.arange(features.shape[1]) < lengths[:, np.newaxis]
-  scores = []
-  for lag in lags:
-    stop = features.shape[1] - lag
-    # A step, and the one so many before it, of one episode.
-    pairs = target.counts[:, :stop] & within[:, lag:]
-    scores.append(
-        _score(
-            features[:, lag:],
-            target.values[:, :stop],
-            pairs,
-            target,
-            parts,
-            seed,
-        )
-    )
-  return scores
+  return [
+      _score(
+          features[:, lag:],
+          target.values[:, : features.shape[1] - lag],
+          _lagged(target, lengths, lag),
+          target,
+          parts,
+          seed,
+      )
+      for lag in lags
+  ]
 
 
 def by_age(
@@ -168,21 +162,81 @@ def by_age(
     As `by_lag` does.
   """
   first = target.of_first_step()
-  scores = []
-  for age in ages:
-    at = slice(age, age + 1)
-    pairs = first.counts[:, at] & (lengths > age)[:, np.newaxis]
-    scores.append(
-        _score(features[:, at], first.values[:, at], pairs, first, parts, seed)
-    )
-  return scores
+  return [
+      _score(
+          features[:, age : age + 1],
+          first.values[:, age : age + 1],
+          _aged(first, lengths, age),
+          first,
+          parts,
+          seed,
+      )
+      for age in ages
+  ]
 
 
-def chance(target: targets_lib.Target) -> float:
-  """Returns the score of whoever knows nothing."""
-  return (
-      1 / len(np.unique(target.values[target.counts])) if target.classes else 0
+def chance_by_lag(
+    target: targets_lib.Target, lengths: np.ndarray, lags: Sequence[int]
+) -> float:
+  """Returns the score of whoever knows nothing, at the lag where it is highest.
+
+  Args:
+    target: As for `by_lag`.
+    lengths: As for `by_lag`.
+    lags: As for `by_lag`.
+  """
+  return _chance(
+      target,
+      [
+          target.values[:, : target.values.shape[1] - lag][
+              _lagged(target, lengths, lag)
+          ]
+          for lag in lags
+      ],
   )
+
+
+def chance_by_age(
+    target: targets_lib.Target, lengths: np.ndarray, ages: Sequence[int]
+) -> float:
+  """Returns the score of whoever knows nothing, at the age where it is highest.
+
+  Args:
+    target: As for `by_lag`.
+    lengths: As for `by_lag`.
+    ages: As for `by_age`.
+  """
+  first = target.of_first_step()
+  return _chance(
+      target,
+      [
+          first.values[:, age : age + 1][_aged(first, lengths, age)]
+          for age in ages
+      ],
+  )
+
+
+def _lagged(
+    target: targets_lib.Target, lengths: np.ndarray, lag: int
+) -> np.ndarray:
+  """Returns of which steps there is one so many later in the episode."""
+  within = np.arange(target.values.shape[1]) < lengths[:, np.newaxis]
+  return target.counts[:, : within.shape[1] - lag] & within[:, lag:]
+
+
+def _aged(
+    first: targets_lib.Target, lengths: np.ndarray, age: int
+) -> np.ndarray:
+  """Returns which episodes have a step of this age, bool [N, 1]."""
+  return first.counts[:, age : age + 1] & (lengths > age)[:, np.newaxis]
+
+
+def _chance(target: targets_lib.Target, probed: Sequence[np.ndarray]) -> float:
+  if not target.classes:
+    return 0.0
+  counts = [len(np.unique(values)) for values in probed]
+  # Where there is one value there is no score.
+  return 1 / min((count for count in counts if count > 1), default=1)
 
 
 # Threads would wait for each other: these matrices are small.
@@ -242,7 +296,7 @@ def _evenly(
   order = generator.permutation(len(values))
   if not classes:
     return order[:_ROWS]
-  share = _ROWS // classes
+  share = max(1, _ROWS // classes)
   return np.concatenate(
       [order[values[order] == label][:share] for label in range(classes)]
   )

@@ -12,7 +12,8 @@ from r2i_tf.environments import errors
 
 FLOAT32 = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
-_FLOAT32_MAX = float(np.finfo(FLOAT32).max)
+# Of NumPy: to a float of Python it is float16's infinity in float16.
+_FLOAT32_MAX = np.finfo(FLOAT32).max
 
 
 def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -44,7 +45,7 @@ def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def cast(name: str, value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-  """Returns an array in another dtype; floats may be rounded, no more.
+  """Returns an array in another dtype; to a float it may be rounded, no more.
 
   Args:
     name: Of the value in an error, such as 'observation'.

@@ -82,7 +82,7 @@ class CheckedEnvironment(wrappers.Float32Bounds):
   def _checked(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
     """Returns `time_step` if it keeps to the specs."""
     try:
-      self._check_observation(time_step.observation)
+      observation = self._checked_observation(time_step.observation)
       if not time_step.first():
         casts.number('reward', time_step.reward, self._reward_shape)
         discount = casts.number('discount', time_step.discount)
@@ -91,9 +91,10 @@ class CheckedEnvironment(wrappers.Float32Bounds):
     except errors.StepFault as fault:
       self._fail(str(fault))
     self._over = time_step.last()
-    return time_step
+    return time_step._replace(observation=observation)
 
-  def _check_observation(self, observation: Any) -> None:
+  def _checked_observation(self, observation: Any) -> Any:
+    """Returns an observation whose leaves are arrays, as its spec has them."""
     try:
       tree.assert_same_structure(
           self._observation_spec, observation, check_types=False
@@ -104,8 +105,8 @@ class CheckedEnvironment(wrappers.Float32Bounds):
           f' {_parts(tree.flatten_with_path(observation))}, but its spec has'
           f' {_parts(self._specs)}'
       )
-    for (path, spec), leaf in zip(self._specs, tree.flatten(observation)):
-      array = np.asarray(leaf)
+    arrays = [np.asarray(leaf) for leaf in tree.flatten(observation)]
+    for (path, spec), array in zip(self._specs, arrays):
       name = specs.part('observation', path)
       if array.shape != tuple(spec.shape) or array.dtype != spec.dtype:
         self._fail(
@@ -115,6 +116,7 @@ class CheckedEnvironment(wrappers.Float32Bounds):
       if array.dtype.kind == 'f':
         # What float64 can hold may be infinite as float32, which it becomes.
         casts.cast(name, array, casts.FLOAT32)
+    return tree.unflatten_as(self._observation_spec, arrays)
 
   def _fail(self, reason: str) -> NoReturn:
     raise errors.FaultyEnvironmentError(f'{self._name}: {reason}.')

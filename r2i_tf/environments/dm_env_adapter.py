@@ -77,7 +77,7 @@ def _numbers(value: Any) -> Optional[np.ndarray]:
   """Returns a number, or an array of a few; None of anything else."""
   if not isinstance(value, (bool, int, float, np.generic, np.ndarray)):
     return None
-  array = np.asarray(value)
+  array = np.array(value)  # It may go on to change it.
   is_few = array.size <= _FEW and array.dtype.kind in 'biuf'
   return array if is_few else None
 

@@ -55,7 +55,8 @@ def image(
     if axis is None:
       pixels = array[..., np.newaxis]
     else:
-      pixels = np.ascontiguousarray(np.moveaxis(array, axis, -1))
+      pixels = np.moveaxis(array, axis, -1)
+    pixels = np.array(pixels, order='C')  # The environment may change its own.
     return pixels if size is None else images.resized(pixels, size)
 
   sides = [n for i, n in enumerate(space.shape) if i != axis]

@@ -116,19 +116,20 @@ def load_batch(
       `count` is below 1.
     UnsupportedSpecError: The environments differ in their specs.
   """
-  schema.require(
-      count >= 1,
-      f'the number of environments is {count}, but it must be at least 1.',
-  )
-  schema.require(
-      seed >= 0,
-      f'the seed of the environments is {seed}, but it must be at least 0.',
-  )
-  if count > 1 and own.is_environment(task):
-    raise errors.InvalidTaskError(
-        f'one {suites.name_of(task)} cannot be {count} environments: give a'
-        ' function that makes one.'
+  with own.closed_on_error(task):
+    schema.require(
+        count >= 1,
+        f'the number of environments is {count}, but it must be at least 1.',
     )
+    schema.require(
+        seed >= 0,
+        f'the seed of the environments is {seed}, but it must be at least 0.',
+    )
+    if count > 1 and own.is_environment(task):
+      raise errors.InvalidTaskError(
+          f'one {suites.name_of(task)} cannot be {count} environments: give a'
+          ' function that makes one.'
+      )
   drawn = np.random.default_rng(seed).choice(
       suites.SEEDS, size=count, replace=False
   )
@@ -136,7 +137,8 @@ def load_batch(
   if pool is None and suites.renders(task, options):
     pool = options_lib.PoolOptions(max_restarts=0)
   if pool is not None:
-    return pool_lib.EnvironmentPool(task, seeds, options, pool)
+    with own.closed_on_error(task):
+      return pool_lib.EnvironmentPool(task, seeds, options, pool)
   with contextlib.ExitStack() as on_error:
     members = []
     for index, member_seed in enumerate(seeds):

@@ -16,6 +16,8 @@ from r2i_tf.environments.suites import dmc as dmc_lib
 from r2i_tf.environments.suites import gymnasium as gymnasium_lib
 from r2i_tf.environments.suites import popgym as popgym_lib
 
+_LONGEST_WAIT = 1e6  # Seconds; the system counts milliseconds in 32 bits.
+
 
 @dataclasses.dataclass(frozen=True)
 class SuiteOptions:
@@ -51,7 +53,11 @@ class PoolOptions:
   timeout_seconds: float = 300.0
 
   def __post_init__(self) -> None:
-    schema.require_positive(self, 'pool', 'timeout_seconds')
+    schema.require(
+        0 < self.timeout_seconds <= _LONGEST_WAIT,
+        f'pool.timeout_seconds is {self.timeout_seconds}, but it must be'
+        f' positive and at most {_LONGEST_WAIT:g}.',
+    )
     schema.require(
         self.max_restarts >= 0,
         f'pool.max_restarts is {self.max_restarts}, but it must be at least 0.',

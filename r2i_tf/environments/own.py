@@ -5,6 +5,8 @@ is, they are.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
 import inspect
 import sys
 from typing import Any, Optional
@@ -85,6 +87,19 @@ def is_environment(task: Any) -> bool:
       or _is_gymnasium(task)
       or _is_tf_agents(task)
   )
+
+
+@contextlib.contextmanager
+def closed_on_error(task: Any) -> Iterator[None]:
+  """Closes a task that is an environment if what is done inside raises.
+
+  Args:
+    task: Anything.
+  """
+  with contextlib.ExitStack() as stack:
+    if is_environment(task):
+      stack.enter_context(wrappers.closed_on_error(task))
+    yield
 
 
 def name_of(task: Any) -> str:

@@ -211,7 +211,8 @@ def _draw(
         directory / f'{name}.gif',
     )
     told(leaf.key, 'image', f'{name}.png', f'{name}.gif')
-  if layout.vectors is not None:
+  # There may be vectors without numbers.
+  if layout.vectors is not None and any(x.size for x in layout.vectors.leaves):
     names, truth, prediction = [], [], []
     for leaf in layout.vectors.leaves:
       names += [

@@ -15,6 +15,8 @@ from r2i_tf import training
 from r2i_tf.analysis import episodes
 from r2i_tf.analysis import look
 from r2i_tf.analysis import opened
+from r2i_tf.analysis import sensitivity
+from r2i_tf.analysis import states
 from r2i_tf.environments import dm_env_adapter
 from r2i_tf.training import workdir as workdir_lib
 from tests.training import fakes
@@ -158,6 +160,40 @@ def test_new_episodes_are_cut_and_told_of(run, monkeypatch):
   acted = episodes.new(found, 3, 0, max_steps=3, note=lines.append)
   assert acted.lengths.tolist() == [3, 3, 3]
   assert lines and 'of 3 episodes acted, ' in lines[0]
+
+
+def test_new_episodes_take_no_more_memory_than_they_may(run, monkeypatch):
+  """Those that fit; if none is over by then, one that is cut."""
+  found = opened.open_run(str(run[0]))
+  one = episodes.new(found, 1, 0, max_steps=3).trajectory
+  size = sum(x.nbytes for x in tf.nest.flatten(one))
+  monkeypatch.setattr(episodes, '_BYTES', 70 * size)
+  acted = episodes.new(found, 100, 0, max_steps=3)
+  # So many are acted at once; the next ones do not get to their ends.
+  assert len(acted.lengths) == 64 and set(acted.lengths) == {3}
+  monkeypatch.setattr(episodes, '_BYTES', 1)
+  assert episodes.new(found, 20, 0, max_steps=3).lengths.tolist() == [1]
+
+
+def test_states_that_take_too_much_memory_are_said(run, monkeypatch):
+  """What is written counts those episodes whose states were looked at."""
+  workdir, *_ = run
+  monkeypatch.setattr(states, '_NUMBERS', 1_500)
+  lines = []
+  directory = look.look(str(workdir), [look.Part.PROBES], note=lines.append)
+  written = json.loads((directory / 'probes.json').read_text())
+  assert 0 < written['episodes'] < 25
+  assert 'take too much memory' in written['left_out']['probes']
+  assert any('take too much memory' in line for line in lines)
+
+
+def test_what_depends_on_nothing_has_no_picture(run, monkeypatch, tmp_path):
+  """Before the first train step, a reward head predicts zero."""
+  found = sensitivity.Sensitivity(np.arange(4), np.zeros(4), np.zeros(4), 3)
+  monkeypatch.setattr(sensitivity, 'of_rewards', lambda *_: found)
+  directory = look.look(str(run[0]), [look.Part.SENSITIVITY], episodes=8)
+  written = json.loads((directory / 'sensitivity.json').read_text())
+  assert written['gradient'] == [0, 0, 0, 0] and not written.get('picture')
 
 
 def test_what_environments_say_of_each_step_is_a_truth(run, monkeypatch):

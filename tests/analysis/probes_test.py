@@ -40,7 +40,7 @@ def test_states_of_noise_are_at_chance():
   target, lengths = _numbers(bits)
   states = rng.normal(size=[120, 10, 64]).astype(np.float32)
   split = probes.split(120, seed=0)
-  assert probes.chance(target) == 0.5
+  assert probes.chance_by_age(target, lengths, [0, 4, 9]) == 0.5
   for score in probes.by_age(states, target, lengths, [0, 4, 9], split, 0):
     # Of 36 episodes, by three standard deviations.
     assert abs(score - 0.5) < 0.25
@@ -89,7 +89,8 @@ def test_a_rare_value_does_not_raise_chance():
   split = probes.split(100, seed=0)
   blind = rng.normal(size=[100, 20, 4]).astype(np.float32)
   (score,) = probes.by_lag(blind, target, lengths, [0], split, 0)
-  assert probes.chance(target) == 0.5 and abs(score - 0.5) < 0.15
+  assert probes.chance_by_lag(target, lengths, [0]) == 0.5
+  assert abs(score - 0.5) < 0.15
   seeing = rare[..., np.newaxis].astype(np.float32)
   assert probes.by_lag(seeing, target, lengths, [0], split, 0) == [1.0]
 
@@ -133,3 +134,15 @@ def test_lags_double_until_the_length_of_episodes(length, expected):
   if isinstance(expected, int):
     expected = [0, 1, 2, 4, 8, 16, 32, 64, expected]
   assert found == expected
+
+
+def test_chance_is_of_the_values_that_are_probed():
+  """One of four values, of which two begin an episode, and two are early."""
+  rng = np.random.default_rng(7)
+  values = rng.integers(0, 4, [60, 20])
+  values[:, :10] = rng.integers(0, 2, [60, 10])
+  target, lengths = _numbers(values)
+  assert target.classes == 4
+  assert probes.chance_by_age(target, lengths, [1, 19]) == 0.5
+  assert probes.chance_by_lag(target, lengths, [0, 1]) == 0.25
+  assert probes.chance_by_lag(target, lengths, [0, 15]) == 0.5

@@ -36,6 +36,20 @@ def test_image_shows_the_board(task):
   assert seen == {0, 255}
 
 
+@pytest.mark.parametrize(
+    'task, words',
+    [
+        ('deep_sea_stochastic?sizes=3', "no argument 'sizes'"),
+        ('deep_sea_stochastic?deterministic=True', "'deterministic'"),
+        ('memory_len?', 'cannot be made with'),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(task, words):
+  """In a sentence, whichever constructor of BSuite's they are for."""
+  with pytest.raises(schema.ConfigError, match=words):
+    environments.load(f'bsuite/{task}', 0)
+
+
 def test_default_leaves_the_observation_alone():
   """The paper's BSuite has no images."""
   env = environments.load('bsuite/catch/0', 0, environments.SuiteOptions())
@@ -101,6 +115,7 @@ def test_numbers_have_names_where_they_are_known():
       'memory_size/3',
       'umbrella_distract/4',
       'cartpole_noise/0',
+      'cartpole_swingup/0',
       'mountain_car/0',
       'memory_len?memory_length=300',
   ):

@@ -10,6 +10,7 @@ from r2i_tf.environments import checks
 from tests.environments import fakes
 
 ZEROS = np.zeros(2, np.float32)
+INFINITE = np.float16(np.inf)
 FIRST = dm_env.restart(ZEROS)
 
 
@@ -19,6 +20,7 @@ FIRST = dm_env.restart(ZEROS)
         (ZeroDivisionError('oh'), 'step() raised ZeroDivisionError: oh'),
         (dm_env.transition(np.nan, ZEROS), 'the reward is nan.'),
         (dm_env.transition(np.inf, ZEROS), 'the reward is inf.'),
+        (dm_env.transition(INFINITE, ZEROS), 'the reward is inf.'),
         (
             dm_env.transition(np.zeros(3), ZEROS),
             'the reward has the shape [3], but its spec has [].',
@@ -146,3 +148,21 @@ def test_next_episode_begins_by_a_step():
       dm_env.StepType.LAST,
       dm_env.StepType.FIRST,
   ]
+
+
+class Thermometer(fakes.Corridor):
+  """Gives a number of Python's own."""
+
+  def observation(self, action):
+    del action
+    return 0.5
+
+  def observation_spec(self):
+    return specs.Array([], np.float64)
+
+
+def test_a_number_is_an_observation():
+  """As it is in a process of its own."""
+  env = environments.load(Thermometer(), 0)
+  observation = env.reset().observation
+  assert observation.dtype == np.float32 and observation == 0.5

@@ -87,6 +87,7 @@ def test_wrong_options_are_refused(suite, given, words):
         ('GymnasiumOptions', 'vector_keys', '(', 'is no regular expression'),
         ('PoolOptions', 'max_restarts', -1, 'max_restarts is -1'),
         ('PoolOptions', 'timeout_seconds', 0, 'pool.timeout_seconds is 0'),
+        ('PoolOptions', 'timeout_seconds', 1e7, 'at most 1e'),
     ],
 )
 def test_values_out_of_range_are_refused(cls, field, value, words):

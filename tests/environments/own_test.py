@@ -94,6 +94,7 @@ def test_gymnasium_takes_the_options_of_its_suite():
         ),
         (box(-1, 1, (2,), np.float64), np.array([0, 1e39]), 'float32 cannot'),
         (box(-1, 1, (2,), np.float32), np.array([0, np.nan]), 'holds nan.'),
+        (box(-1, 1, (2,), np.float16), np.float16([0, np.inf]), 'holds inf.'),
         (box(-1, 1, (2,), np.float32), np.zeros(3), 'has the shape [3]'),
         (box(-1, 1, (2,), np.float32), [[1], [1, 2]], 'an array of real'),
         (box(-1, 1, (), np.float32), 'x', "is 'x', but it must be a real"),
@@ -169,14 +170,60 @@ def test_a_reward_that_is_none_is_a_fault(reward, reason, action_repeat):
   assert str(caught.value) == f'Fake: {reason}'
 
 
-def test_an_observation_is_a_copy():
+@pytest.mark.parametrize(
+    'space',
+    [box(-9, 9, (3,), np.float32), box(0, 255, (9, 9, 3), np.uint8)],
+    ids=['vector', 'image'],
+)
+def test_an_observation_is_a_copy(space):
   """An environment that writes into one array changes no step before."""
-  given = Fake(observation=np.zeros(3, np.float32))
+  given = Fake(space, np.zeros(space.shape, space.dtype))
   env = environments.load(given, 0)
   first = env.reset().observation
   given._observation[:] = 7
-  assert list(first) == [0, 0, 0]
-  assert list(env.step(np.int32(0)).observation) == [7, 7, 7]
+  assert np.all(first == 0)
+  assert np.all(env.step(np.int32(0)).observation == 7)
+
+
+def test_what_an_environment_says_is_a_copy():
+  """One that goes on writing into it changes nothing that was said."""
+
+  class Telling(Fake):
+
+    def reset(self, **arguments):
+      self.place = np.zeros(2)
+      return super().reset(**arguments)[0], {'place': self.place}
+
+    def step(self, action):
+      self.place += 1
+      return *super().step(action)[:-1], {'place': self.place}
+
+  env = environments.load(Telling(), 0)
+  env.reset()
+  before = env.truths()['info/place']
+  env.step(np.int32(0))
+  assert list(before) == [0, 0]
+  assert list(env.truths()['info/place']) == [1, 1]
+
+
+@pytest.mark.parametrize(
+    'load',
+    [
+        lambda env: environments.load(env, -1),
+        lambda env: environments.load_batch(env, 0, 2),
+        lambda env: environments.load_batch(env, 0, 0),
+        lambda env: environments.load_batch(env, -1, 1),
+        lambda env: environments.load_batch(
+            env, 0, 1, pool=environments.PoolOptions()
+        ),
+    ],
+)
+def test_an_environment_is_closed_after_an_error(load):
+  """Once: it was taken over."""
+  given = Fake()
+  with pytest.raises((environments.InvalidTaskError, schema.ConfigError)):
+    load(given)
+  assert given.closed == 1
 
 
 @pytest.mark.parametrize('reward', [1, np.float16(1), np.array(1), np.int64(1)])

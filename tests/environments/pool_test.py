@@ -385,3 +385,52 @@ def test_single_environment_that_nobody_holds_ends_its_process():
   pid = apart._process.pid
   del apart
   assert ended(pid)
+
+
+def test_an_environment_may_raise_the_errors_of_a_connection(make):
+  """They are its own, with their words, and not the end of the pool's."""
+
+  def refused():
+    raise ConnectionRefusedError('no simulator at localhost:2000')
+
+  with pytest.raises(ConnectionRefusedError, match='no simulator'):
+    make(refused)
+
+
+def test_a_kill_ends_what_an_environment_has_started(tmp_path):
+  """Else each restart would leave a simulator behind."""
+  file = tmp_path / 'pid'
+
+  def make():
+    child = subprocess.Popen(['tail', '-f', '/dev/null'])
+    file.write_text(str(child.pid))
+    return fakes.Corridor()
+
+  member = process.EnvironmentProcess(make, 0, None, None, 60)
+  member.specs()
+  pid = int(file.read_text())
+  assert not ended_or_zombie(pid)
+  member.kill()
+  deadline = time.monotonic() + 10
+  while not ended_or_zombie(pid):
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+
+
+def test_a_closed_pool_takes_no_step(make):
+  """And starts no process anew."""
+  pool = make()
+  pool.reset()
+  pool.close()
+  with pytest.raises(RuntimeError, match='the pool is closed'):
+    step(pool, RUN, RUN)
+  assert pool.restarts == 0
+
+
+def test_each_environment_takes_an_action(make):
+  """One too few is said at once, and costs no episode."""
+  pool = make()
+  pool.reset()
+  with pytest.raises(ValueError, match='1 actions, but the pool has 2'):
+    step(pool, RUN)
+  assert list(step(pool, RUN, RUN).step_type) == [MID, MID]

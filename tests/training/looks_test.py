@@ -37,6 +37,15 @@ def _batch(seed=1):
   return small.trajectories(_SPEC, seed=seed, batch=3, length=12)
 
 
+def test_a_vector_without_numbers_is_not_drawn(tmp_path):
+  """Some environments have an empty one beside their image."""
+  spec = {**_SPEC, 'speed': tf.TensorSpec([0])}
+  batch = small.trajectories(spec, seed=1, batch=3, length=12)
+  written = looks.look_at(small.agent(spec), [batch], tmp_path, 0, 0, True)
+  kinds = [picture['kind'] for picture in written['pictures']]
+  assert kinds == ['image', 'outlook']
+
+
 def test_a_look_names_its_pictures_and_its_errors(agent, tmp_path):
   """Everything that it promises, by paths relative to its own."""
   batches = [_batch(1), _batch(2)]

@@ -130,7 +130,9 @@ class EnvironmentPool(py_environment.PyEnvironment):
       action: An array [environments, ...], as for `step`.
 
     Raises:
-      RuntimeError: The step before has not been received.
+      RuntimeError: The step before has not been received, or the pool is
+        closed.
+      ValueError: There are more or fewer actions than environments.
     """
     self._ask(
         worker.Request.STEP, np.asarray(action).astype(self._action_dtype)
@@ -165,6 +167,13 @@ class EnvironmentPool(py_environment.PyEnvironment):
 
   def _ask(self, request: worker.Request, actions: Any) -> None:
     """Asks all environments."""
+    if not self._finalizer.alive:
+      raise RuntimeError('the pool is closed, and takes no step more.')
+    if len(actions) != self.batch_size:
+      raise ValueError(
+          f'there are {len(actions)} actions, but the pool has'
+          f' {self.batch_size} environments, and each takes one.'
+      )
     if self._asked is not None:
       raise RuntimeError(
           'a step is in flight: call receive before the next send, step or'

@@ -178,9 +178,10 @@ class EnvironmentProcess:
       self.kill()
 
   def kill(self) -> None:
-    """Ends the process at once."""
+    """Ends the process at once, with all processes that it started."""
     self.hang_up()
-    self._process.kill()
+    with contextlib.suppress(ProcessLookupError):
+      os.killpg(self._process.pid, signal.SIGKILL)  # It leads its group.
     self._process.wait()
 
   def _send(self, send: Callable[[Any], None], message: Any) -> None:

@@ -6,8 +6,10 @@ wrong is its last answer. TensorFlow is not imported here: forty environments
 would hold it forty times.
 """
 
+import contextlib
 import enum
 from multiprocessing import connection
+import pickle
 import traceback
 from typing import Any, NamedTuple, Optional
 
@@ -72,28 +74,53 @@ def main(descriptor: int) -> None:
     descriptor: Of the connection to the pool.
   """
   quiet.program()  # A warning of one environment would come from each.
-  pool = connection.Connection(descriptor)
-  try:
+  pool = _Pool(connection.Connection(descriptor))
+  # What an environment raises as it is closed is of no use to anybody.
+  with contextlib.suppress(_PoolGoneError, EOFError, OSError):
     _serve(pool)
-  except (EOFError, OSError):
-    pass  # The pool is closed, or its process is gone.
 
 
-def _serve(pool: connection.Connection) -> None:
-  arguments = pool.recv_bytes()
+class _PoolGoneError(Exception):
+  """The pool is closed, or its process is gone."""
+
+
+class _Pool:
+  """The connection to the pool, whose errors are told from environments'."""
+
+  def __init__(self, to_pool: connection.Connection):
+    self._connection = to_pool
+
+  def receive(self) -> Any:
+    """Waits for what the pool sends."""
+    try:
+      message = self._connection.recv_bytes()
+    except (EOFError, OSError) as error:
+      raise _PoolGoneError from error
+    return pickle.loads(message)
+
+  def send(self, answer: Any) -> None:
+    """Answers."""
+    message = pickle.dumps(answer)
+    try:
+      self._connection.send_bytes(message)
+    except OSError as error:
+      raise _PoolGoneError from error
+
+
+def _serve(pool: _Pool) -> None:
   environment = None
   try:
-    environment = suites.make(*cloudpickle.loads(arguments))
+    environment = suites.make(*pool.receive())
     pool.send(Specs(environment.observation_spec(), environment.action_spec()))
     while True:
-      request, action = pool.recv()
+      request, action = pool.receive()
       if request is Request.RENDER:
         pool.send(np.asarray(environment.render()))
       elif request is Request.RESET:
         pool.send(_plain(environment.reset()))
       else:
         pool.send(_plain(environment.step(action)))
-  except (EOFError, ConnectionError):
+  except _PoolGoneError:
     raise
   except Exception as error:
     pool.send(

@@ -32,6 +32,18 @@ from r2i_tf.environments import wrappers
 _COMPONENTS: dict[str, tuple[tuple[str, ...], str]] = {
     'memory': (('time left', 'question'), 'bit'),
     'umbrella': (('need', 'umbrella', 'time left'), 'distractor'),
+    'cartpole_swingup': (
+        (
+            'position',
+            'velocity',
+            'sin angle',
+            'cos angle',
+            'turning',
+            'time',
+            'near the middle',
+        ),
+        'turns slowly',
+    ),
     'cartpole': (
         ('position', 'velocity', 'sin angle', 'cos angle', 'turning'),
         'time',
@@ -149,11 +161,13 @@ def _make(name: str, seed: int) -> dm_env.Environment:
   experiment, arguments = suite.parse_keywords('bsuite', name)
   if '?' not in name:
     experiment, arguments = _experiment(name), dict(sweep.SETTINGS[name])
+  constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
   if experiment == 'deep_sea_stochastic':
     # BSuite's own constructor of it leaves the wind unseeded.
-    return deep_sea.DeepSea(deterministic=False, seed=seed, **arguments)
-  constructor = bsuite.EXPERIMENT_NAME_TO_ENVIRONMENT[experiment]
-  parameters = inspect.signature(constructor).parameters
+    constructor = deep_sea.DeepSea
+  parameters = dict(inspect.signature(constructor).parameters)
+  if experiment == 'deep_sea_stochastic':
+    del parameters['deterministic']
   for argument in arguments:
     schema.require(
         argument in parameters,
@@ -163,7 +177,14 @@ def _make(name: str, seed: int) -> dm_env.Environment:
   if 'seed' in parameters:
     arguments['seed'] = seed
   try:
+    if experiment == 'deep_sea_stochastic':
+      return constructor(deterministic=False, **arguments)
     return bsuite.load(experiment, arguments)
+  except TypeError as error:
+    raise schema.ConfigError(
+        f'{experiment} of BSuite cannot be made with {arguments}:'
+        f' {base_errors.first_line(error)}.'
+    ) from error
   except urllib.error.URLError as error:
     raise errors.MissingSuiteError(
         f'bsuite/{name} needs the MNIST data set, which could not be fetched'

@@ -97,11 +97,12 @@ def make(
     MissingSuiteError: The suite needs something that is not installed.
     schema.ConfigError: The suite has no such option, or `seed` is out of range.
   """
-  schema.require(
-      0 <= seed < SEEDS,
-      f'the seed of an environment is {seed}, but it must be from 0 to'
-      f' {SEEDS - 1}.',
-  )
+  with own.closed_on_error(task):
+    schema.require(
+        0 <= seed < SEEDS,
+        f'the seed of an environment is {seed}, but it must be from 0 to'
+        f' {SEEDS - 1}.',
+    )
   if isinstance(task, str):
     environment = _make_named(task, seed, options, drawn)
   else:
