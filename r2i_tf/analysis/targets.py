@@ -125,7 +125,9 @@ def _of_numbers(
   """Returns the values of one component, and how many there are if few."""
   found = np.unique(numbers[within])
   if len(found) > _CLASSES:
-    return numbers[..., np.newaxis].astype(np.float32), 0
+    # From their mean, or what moves little far from zero would not move.
+    centered = numbers - np.mean(numbers[within], dtype=np.float64)
+    return centered[..., np.newaxis].astype(np.float32), 0
   return np.searchsorted(found, numbers).clip(0, len(found) - 1), len(found)
 
 

@@ -77,3 +77,13 @@ def test_a_truth_that_is_not_finite_is_left_out():
   found = targets.find(noise, {'info/unknown': unknown}, np.full([20], 10))
   assert [target.name for target in found.targets] == ['observation']
   assert 'finite' in found.left_out['info/unknown']
+
+
+def test_what_moves_little_far_from_zero_is_no_constant():
+  """As the time of day in seconds since 1970."""
+  noise = np.random.default_rng(0).normal(size=[20, 10])
+  found = targets.find(noise, {'info/time': 1.7e9 + noise}, np.full([20], 10))
+  assert [t.name for t in found.targets] == ['observation', 'info/time']
+  np.testing.assert_allclose(
+      np.diff(found.targets[1].values[..., 0]), np.diff(noise), atol=1e-5
+  )

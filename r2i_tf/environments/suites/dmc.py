@@ -1,8 +1,8 @@
 """The DeepMind Control Suite: tasks `<domain>/<task>`, such as `walker/walk`.
 
 The observation is a dict of the suite's own vectors, or of one image `pixels`.
-An episode has 1,000 control steps, so 500 steps where an action is held for
-two, and in nearly all tasks ends with discount 1.
+An episode has 1,000 control steps (those of lqr end when the task says), so 500
+steps where an action is held for two, and nearly all end with discount 1.
 """
 
 import dataclasses
