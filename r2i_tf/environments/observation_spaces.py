@@ -67,6 +67,11 @@ def observation(
   found = _Spaces(options)
   part = found.part(space, ())
   found.check_patterns()
+  if part is None and options.ignored_keys is None:
+    raise specs.UnsupportedSpecError(
+        f'the observation of the environment is {errors.shortened(space)}, which'
+        ' has no part, but an agent has to see one.'
+    )
   if part is None:
     raise schema.ConfigError(
         f'gymnasium.ignored_keys = {options.ignored_keys!r} matches every key'

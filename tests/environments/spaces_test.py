@@ -117,6 +117,20 @@ def test_gray_images_have_one_channel():
   assert np.all(convert(element) == 7)
 
 
+@pytest.mark.parametrize(
+    'space',
+    [
+        spaces.Dict({}),
+        spaces.Tuple([]),
+        spaces.Dict(a=spaces.Dict({})),
+    ],
+)
+def test_an_observation_without_parts_is_refused(space):
+  """It is none of an option's fault."""
+  with pytest.raises(specs.UnsupportedSpecError, match='which has no part'):
+    observe.observation(space, DEFAULTS)
+
+
 def test_an_image_whose_channels_may_be_anywhere_is_refused():
   """Nothing tells which of two equal axes has them."""
   with pytest.raises(specs.UnsupportedSpecError) as caught:
