@@ -9,8 +9,8 @@ docstrings are of one core, by the processor time of a train step (quick start:
 eleven hours of two cores.
 
 A GRU has as many parameters as the S3M that it is compared with, or up to 7%
-more: its state is 112 wide where policy and heads see vectors of memory beside it, 96
-elsewhere.
+more: its state is 112 wide where policy and heads see vectors of memory beside
+it, 96 elsewhere.
 """
 
 from collections.abc import Mapping

@@ -12,8 +12,9 @@ from r2i_tf.environments import errors
 
 FLOAT32 = np.dtype(np.float32)
 _INT64 = np.dtype(np.int64)
-# Of NumPy: to a float of Python it is float16's infinity in float16.
+# Beside an array it is NumPy's own: one of Python would become float16 with it.
 _FLOAT32_MAX = np.finfo(FLOAT32).max
+_FLOAT32_MAX_OF_PYTHON = float(_FLOAT32_MAX)
 
 
 def shaped(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -114,7 +115,8 @@ def number(name: str, value: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
   Raises:
     errors.StepFault: It is something else, as a truth value is, or not finite.
   """
-  if isinstance(value, float) and not shape and abs(value) <= _FLOAT32_MAX:
+  is_float = isinstance(value, float) and not shape
+  if is_float and abs(value) <= _FLOAT32_MAX_OF_PYTHON:
     return np.asarray(value, FLOAT32)
   found = shaped(name, value, shape)
   if found.dtype.kind == 'b':

@@ -69,8 +69,8 @@ def observation(
   found.check_patterns()
   if part is None and options.ignored_keys is None:
     raise specs.UnsupportedSpecError(
-        f'the observation of the environment is {errors.shortened(space)}, which'
-        ' has no part, but an agent has to see one.'
+        f'the observation of the environment is {errors.shortened(space)},'
+        ' which has no part, but an agent has to see one.'
     )
   if part is None:
     raise schema.ConfigError(
