@@ -1,5 +1,6 @@
 """Writing so that a kill at any moment leaves the old or the new, whole."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,11 +16,16 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
   """Replaces the file at `path` by one of this content, atomically."""
   temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-  with open(temporary, 'wb') as file:
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(temporary, path)
+  try:
+    with open(temporary, 'wb') as file:
+      file.write(content)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(temporary, path)
+  except BaseException:
+    with contextlib.suppress(OSError):
+      temporary.unlink(missing_ok=True)  # A full disk has no room for a half.
+    raise
   sync(path.parent)
 
 

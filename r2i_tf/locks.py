@@ -76,7 +76,8 @@ class Lock:
   def __exit__(self, *_: Any) -> None:
     if not self.is_lost():
       # While it is locked: whoever opens it now finds that it is gone.
-      self._path.unlink(missing_ok=True)
+      with contextlib.suppress(OSError):  # It is in nobody's way.
+        self._path.unlink(missing_ok=True)
     self._close()
     for path in self._made:
       with contextlib.suppress(OSError):

@@ -41,6 +41,8 @@ def use() -> None:
   base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   if version is None or not os.path.isabs(base):  # There may be no home.
     return
+  if any(map(str.isspace, base)):  # TensorFlow's variable ends there.
+    return
   directory = pathlib.Path(base, 'r2i_tf', 'xla', f'{version}-{_machine()}')
   try:
     directory.mkdir(parents=True, exist_ok=True)

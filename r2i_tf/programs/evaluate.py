@@ -10,6 +10,7 @@ each.
 
 import dataclasses
 import json
+import os
 import pathlib
 import sys
 from typing import Any
@@ -89,6 +90,7 @@ def _evaluate(policy: str, follow: bool, **how: Any) -> None:
   quiet.first_compilation()
   from r2i_tf.training import evaluation
 
+  policy = os.path.expanduser(policy)
   if follow:
     from r2i_tf.training import following
 

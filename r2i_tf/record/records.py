@@ -31,7 +31,7 @@ STEP, TRAIN_STEP = 'environment_steps', 'train_steps'
 # Episodes that a mean return is taken over: the one that may end a run, and the
 # one that is shown.
 WINDOW, SHOWN = 200, 100
-_TAIL = 1 << 20  # Bytes in which the last record is looked for.
+_TAIL = 1 << 20  # Bytes in which the last record is looked for at first.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +68,22 @@ def read_last(path: pathlib.Path) -> Optional[dict[str, Any]]:
   Args:
     path: A `metrics.jsonl`, which may be long, and may not be there.
   """
-  try:
-    with open(path, 'rb') as file:
-      file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-      tail = file.read().decode(encoding='utf-8', errors='replace')
-  except OSError:
-    return None
-  for line in reversed(tail.splitlines(keepends=True)):
-    record = _parsed(line)
-    if record is not None:
-      return record
-  return None
+  tail_size = _TAIL
+  while True:
+    try:
+      with open(path, 'rb') as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - tail_size))
+        tail = file.read().decode(encoding='utf-8', errors='replace')
+    except OSError:
+      return None
+    for line in reversed(tail.splitlines(keepends=True)):
+      record = _parsed(line)
+      if record is not None:
+        return record
+    if tail_size >= size:
+      return None
+    tail_size *= 8
 
 
 def _parsed(line: str) -> Optional[dict[str, Any]]:

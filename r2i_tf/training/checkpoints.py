@@ -34,6 +34,8 @@ _READ_ERRORS = (
     tf.errors.OpError,
     OSError,
     ValueError,
+    TypeError,
+    AttributeError,
     KeyError,
     EOFError,
     zipfile.BadZipFile,
@@ -94,10 +96,10 @@ class CheckpointStore:
       errors.RunError: It could not be written. The earlier ones are intact.
     """
     target = self._directory / '-'.join(f'{count:012d}' for count in counts)
-    if target.exists():
-      return
     unfinished = self._directory / _UNFINISHED
     try:
+      if target.exists():
+        return
       self._directory.mkdir(parents=True, exist_ok=True)
       shutil.rmtree(unfinished, ignore_errors=True)
       unfinished.mkdir()

@@ -175,6 +175,12 @@ class Workdir:
       errors.RunError: It is such a one.
     """
     existing = self.path.absolute()
+    if any(character in str(existing) for character in '[\\'):
+      raise errors.RunError(
+          f'--workdir {self.path} cannot be used: TensorFlow takes [ and \\ in a'
+          ' path for a pattern and would not find its checkpoints; use a path'
+          ' without them.'
+      )
     try:
       while not existing.exists() and existing != existing.parent:
         existing = existing.parent

@@ -109,6 +109,15 @@ def test_the_last_record_is_the_last_whole_one(tmp_path):
   assert records.read_last(path)['environment_steps'] == 20
 
 
+def test_a_last_record_of_any_size_is_found(tmp_path, monkeypatch):
+  """One of very many short episodes has megabytes."""
+  path = tmp_path / 'metrics.jsonl'
+  long = {records.STEP: 7, 'episode_returns': [1.5] * 100}
+  path.write_text(f'{json.dumps({records.STEP: 3})}\n{json.dumps(long)}\n')
+  monkeypatch.setattr(records, '_TAIL', 8)
+  assert records.read_last(path) == long
+
+
 def test_what_environments_say_of_episodes_is_recorded(tmp_path):
   """One list for each name, null where an episode lacks it."""
   writer = metrics.MetricsWriter(

@@ -55,6 +55,18 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
   assert len(reports[0].splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    'text', ['null', '[]', '{"state": {}, "sizes": []}', '{"sizes": {}}', '']
+)
+def test_a_damaged_manifest_gives_way_to_the_one_before(tmp_path, text):
+  """Whatever stands in it."""
+  _save(tmp_path, 1, 2)
+  (tmp_path / '000000000002' / 'manifest.json').write_text(text)
+  store, _, reports = _store(tmp_path)
+  assert store.restore() == {'step': 1}
+  assert len(reports) == 1 and '000000000002' in reports[0]
+
+
 def test_the_run_that_fell_back_keeps_a_good_checkpoint_at_any_time(tmp_path):
   """What is damaged does not count among the two that are kept."""
   _save(tmp_path, 1, 5)

@@ -255,6 +255,13 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
   assert not (tmp_path / 'a').exists()
 
 
+@pytest.mark.parametrize('name', ['run [1]', 'a\\b'])
+def test_a_path_that_tensorflow_takes_for_a_pattern_is_refused(tmp_path, name):
+  """Its checkpoints would be written, and never found again."""
+  with pytest.raises(errors.RunError, match='for a pattern'):
+    workdir.Workdir(tmp_path / name).check_writable()
+
+
 def test_checkpoints_of_an_unknown_run_are_refused(tmp_path):
   """Without config.json nobody knows what the checkpoints belong to."""
   (tmp_path / 'checkpoints').mkdir()
