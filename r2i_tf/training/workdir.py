@@ -177,8 +177,8 @@ class Workdir:
     existing = self.path.absolute()
     if any(character in str(existing) for character in '[\\'):
       raise errors.RunError(
-          f'--workdir {self.path} cannot be used: TensorFlow takes [ and \\ in a'
-          ' path for a pattern and would not find its checkpoints; use a path'
+          f'--workdir {self.path} cannot be used: TensorFlow takes [ and \\ in'
+          ' it for a pattern and would not find its checkpoints; use a path'
           ' without them.'
       )
     try:
