@@ -22,10 +22,9 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
       file.flush()
       os.fsync(file.fileno())
     os.replace(temporary, path)
-  except BaseException:
+  finally:
     with contextlib.suppress(OSError):
       temporary.unlink(missing_ok=True)  # A full disk has no room for a half.
-    raise
   sync(path.parent)
 
 

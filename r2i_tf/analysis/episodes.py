@@ -227,9 +227,8 @@ def _acted(
         over.append(_stacked(running[index]))
         shares[index] -= 1
         running[index] = []
-    if (
-        taken > _BYTES
-    ):  # As many as fit; if none is over, the longest until now.
+    if taken > _BYTES:
+      # As many as fit; if none is over, the longest until now.
       over = over or [_stacked(max(running, key=len))]
       break
     waiting = is_cut[shares > 0]

@@ -10,6 +10,8 @@ numbers together, and chance is 0.
 Knows arrays alone.
 """
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 import dataclasses
 import itertools
@@ -31,6 +33,11 @@ _CHOOSE = 0.25  # Of those to fit.
 _FEATURES = 512  # Of more, the first principal components.
 _ROWS = 2000  # Steps to fit, and as many to score, drawn from all.
 _LEAST = 8  # Fewer episodes to score say nothing.
+
+
+# The steps that are looked into; what is looked for, as a target has it; and at
+# which steps of which episodes there is both.
+_Pairs = tuple[slice, np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,15 +133,8 @@ def by_lag(
     those to fit or to score lack a value.
   """
   return [
-      _score(
-          features[:, lag:],
-          target.values[:, : features.shape[1] - lag],
-          _lagged(target, lengths, lag),
-          target,
-          parts,
-          seed,
-      )
-      for lag in lags
+      _score(features[:, now], values, counts, target, parts, seed)
+      for now, values, counts in _lagged(target, lengths, lags)
   ]
 
 
@@ -161,17 +161,9 @@ def by_age(
   Returns:
     As `by_lag` does.
   """
-  first = target.of_first_step()
   return [
-      _score(
-          features[:, age : age + 1],
-          first.values[:, age : age + 1],
-          _aged(first, lengths, age),
-          first,
-          parts,
-          seed,
-      )
-      for age in ages
+      _score(features[:, now], values, counts, target, parts, seed)
+      for now, values, counts in _aged(target, lengths, ages)
   ]
 
 
@@ -185,15 +177,7 @@ def chance_by_lag(
     lengths: As for `by_lag`.
     lags: As for `by_lag`.
   """
-  return _chance(
-      target,
-      [
-          target.values[:, : target.values.shape[1] - lag][
-              _lagged(target, lengths, lag)
-          ]
-          for lag in lags
-      ],
-  )
+  return _chance(target, _lagged(target, lengths, lags))
 
 
 def chance_by_age(
@@ -206,37 +190,40 @@ def chance_by_age(
     lengths: As for `by_lag`.
     ages: As for `by_age`.
   """
-  first = target.of_first_step()
-  return _chance(
-      target,
-      [
-          first.values[:, age : age + 1][_aged(first, lengths, age)]
-          for age in ages
-      ],
-  )
+  return _chance(target, _aged(target, lengths, ages))
 
 
 def _lagged(
-    target: targets_lib.Target, lengths: np.ndarray, lag: int
-) -> np.ndarray:
-  """Returns of which steps there is one so many later in the episode."""
-  within = np.arange(target.values.shape[1]) < lengths[:, np.newaxis]
-  return target.counts[:, : within.shape[1] - lag] & within[:, lag:]
+    target: targets_lib.Target, lengths: np.ndarray, lags: Sequence[int]
+) -> Iterator[_Pairs]:
+  """Yields the steps at each lag, with what the target was before."""
+  steps = target.values.shape[1]
+  within = np.arange(steps) < lengths[:, np.newaxis]
+  for lag in lags:
+    before = slice(0, steps - lag)
+    now = slice(lag, steps)
+    yield now, target.values[:, before], target.counts[:, before] & within[
+        :, now
+    ]
 
 
 def _aged(
-    first: targets_lib.Target, lengths: np.ndarray, age: int
-) -> np.ndarray:
-  """Returns which episodes have a step of this age, bool [N, 1]."""
-  return first.counts[:, age : age + 1] & (lengths > age)[:, np.newaxis]
+    target: targets_lib.Target, lengths: np.ndarray, ages: Sequence[int]
+) -> Iterator[_Pairs]:
+  """Yields the step of each age, with what the target was at first."""
+  first = target.of_first_step()
+  for age in ages:
+    now = slice(age, age + 1)
+    reach = (lengths > age)[:, np.newaxis]
+    yield now, first.values[:, now], first.counts[:, now] & reach
 
 
-def _chance(target: targets_lib.Target, probed: Sequence[np.ndarray]) -> float:
+def _chance(target: targets_lib.Target, pairs: Iterable[_Pairs]) -> float:
   if not target.classes:
     return 0.0
-  counts = [len(np.unique(values)) for values in probed]
+  known = [len(np.unique(values[counts])) for _, values, counts in pairs]
   # Where there is one value there is no score.
-  return 1 / min((count for count in counts if count > 1), default=1)
+  return 1 / min((count for count in known if count > 1), default=1)
 
 
 # Threads would wait for each other: these matrices are small.
