@@ -110,16 +110,15 @@ class Lock:
     while True:
       descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
       try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-      except BlockingIOError:
+        is_ours = _take(descriptor)
+      except OSError:
+        os.close(descriptor)
+        raise
+      if not is_ours:
         os.close(descriptor)
         raise LockedError(
             f'{self._subject} {_holder(self._path)}: {self._advice}.'
-        ) from None
-      except OSError as error:
-        if error.errno not in _UNKNOWN:
-          os.close(descriptor)
-          raise
+        )
       if _is_at(self._path, descriptor):
         return descriptor
       os.close(descriptor)  # Its holder has just removed it.
@@ -140,8 +139,13 @@ def lock_open_file(file: IO) -> bool:
   Returns:
     Whether nobody else holds it; True where the file system knows no locks.
   """
+  return _take(file.fileno())
+
+
+def _take(descriptor: int) -> bool:
+  """Locks an open file; returns whether nobody else holds it."""
   try:
-    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError:
     return False
   except OSError as error:
